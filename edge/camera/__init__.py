@@ -1,0 +1,32 @@
+"""Sources of frames. Drivers of hardware are imported when a camera is opened, never before."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from edge.camera.camera import Camera
+from edge.camera.file import FileCamera
+from edge.camera.picamera2 import Picamera2Camera
+from edge.camera.uri import CameraUri
+
+__all__ = ["Camera", "FileCamera", "Picamera2Camera", "camera_from_uri"]
+
+_CAMERAS: dict[str, Callable[[CameraUri], Camera]] = {
+    "file": FileCamera.from_uri,
+    "picamera2": Picamera2Camera.from_uri,
+}
+
+
+def camera_from_uri(text: str) -> Camera:
+    """The camera that a URI names, not yet open; raises ConfigError naming the part of the URI that is wrong.
+
+    `file:///srv/capture?rate=30&loop=true` reads a folder of images, one image or a video;
+    `picamera2://0?width=1280&height=960&exposure_us=5000&gain=1.0&rate=30` is a camera module of a Raspberry Pi.
+    """
+    uri = CameraUri(text)
+    make = _CAMERAS.get(uri.scheme)
+    if make is None:
+        raise uri.error(uri.scheme or "no scheme", f"a camera is one of {', '.join(f'{s}://' for s in _CAMERAS)}")
+    camera = make(uri)
+    uri.finish()
+    return camera

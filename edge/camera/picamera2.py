@@ -1,0 +1,216 @@
+"""A Raspberry Pi camera module, through picamera2 and libcamera.
+
+Both come from the board's own distribution (`apt install python3-picamera2`), not from PyPI: libcamera's bindings are
+tied to the system's libcamera. They are imported when the camera is opened, and their errors stop in this module.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any, ClassVar, Self
+
+from edge.camera.camera import Camera
+from edge.camera.uri import CameraUri
+from edge.contract.types import Frame
+from edge.errors import CameraError
+
+_MISSING = (
+    "picamera2 cannot be imported ({}); install it with `sudo apt install python3-picamera2`, and make the virtual "
+    "environment with --system-site-packages"
+)
+
+
+@dataclass(frozen=True)
+class SensorSettings:
+    """What the sensor is asked for. None leaves a control to libcamera's automatics.
+
+    `exposure_us` (1 to 10 s) locks exposure, gain and white balance together; `gain` is the analogue gain, 1 to 64.
+    `rate` is in frames per second.
+    """
+
+    width: int = 1280
+    height: int = 960
+    exposure_us: int | None = None
+    gain: float | None = None
+    rate: float = 30.0
+
+    @classmethod
+    def from_uri(cls, uri: CameraUri) -> Self:
+        """The options of `picamera2://0?width=1280&height=960&exposure_us=5000&gain=1.0&rate=30`."""
+        settings = cls(
+            width=uri.integer("width", 16, 16384) or cls.width,
+            height=uri.integer("height", 16, 16384) or cls.height,
+            exposure_us=uri.integer("exposure_us", 1, 10_000_000),
+            gain=uri.number("gain", 1, 64),
+            rate=uri.number("rate", 0.1, 1000) or cls.rate,
+        )
+        for name in ("width", "height"):
+            if getattr(settings, name) % 2:
+                raise uri.error(f"{name}={getattr(settings, name)}", "an even number; the camera takes no other")
+        if settings.gain is not None and settings.exposure_us is None:
+            raise uri.error("gain", "give exposure_us with it; they are locked together")
+        if settings.exposure_us is not None and settings.exposure_us * settings.rate > 1e6:
+            raise uri.error("exposure_us", f"at most {1e6 / settings.rate:.0f} at rate={settings.rate:g}")
+        return settings
+
+    def controls(self) -> dict[str, Any]:
+        """As libcamera's controls; times in microseconds."""
+        duration_us = round(1e6 / self.rate)
+        controls: dict[str, Any] = {"FrameDurationLimits": (duration_us, duration_us)}
+        if self.exposure_us is not None:
+            controls |= {"AeEnable": False, "AwbEnable": False}
+            controls |= {"ExposureTime": self.exposure_us, "AnalogueGain": self.gain or 1.0}
+        return controls
+
+
+class Picamera2Camera(Camera):
+    """Frames of a running sensor, BGR, each timed by the sensor's own clock.
+
+    A frame's time is libcamera's SensorTimestamp, the start of the exposure of its first row.
+    """
+
+    live: ClassVar[bool] = True
+
+    def __init__(self, number: int = 0, settings: SensorSettings | None = None) -> None:
+        """`number` counts the cameras as `rpicam-hello --list-cameras` does."""
+        super().__init__(f"picamera2://{number}")
+        self._number = number
+        self._settings = settings or SensorSettings()
+        self._device: Any = None
+        self._waiting: Any = None
+        """The capture that a read gave up on; it still takes a request when the camera wakes up."""
+        self._last_sensor_ns = 0
+
+    @classmethod
+    def from_uri(cls, uri: CameraUri) -> Self:
+        """The camera of `picamera2://0?width=1280`, 0 to 15."""
+        return cls(uri.device_index(15), SensorSettings.from_uri(uri))
+
+    def _do_open(self) -> None:
+        try:
+            from picamera2 import Picamera2
+        except Exception as error:
+            raise CameraError(f"{self.name}: {_MISSING.format(error)}") from error
+        self._last_sensor_ns = 0
+        with self._errors("cannot be opened; check its cable and `rpicam-hello --list-cameras`"):
+            self._device = Picamera2(self._number)
+        with self._errors("cannot be set up"):
+            self._configure()
+            self._device.start()
+
+    def _configure(self) -> None:
+        """Ask for the settings, and refuse what the camera would silently give instead."""
+        size = (self._settings.width, self._settings.height)
+        controls = self._settings.controls()
+        if "AwbEnable" not in self._device.camera_controls:
+            controls.pop("AwbEnable", None)  # a monochrome sensor has no white balance
+        # queue=False: a capture is the next frame to be completed, not one that lay in the queue.
+        configuration = self._device.create_video_configuration(
+            main={"format": "RGB888", "size": size}, controls=controls, queue=False
+        )
+        self._device.configure(configuration)
+        given = self._device.camera_configuration()["main"]
+        if (given["format"], tuple(given["size"])) != ("RGB888", size):
+            raise CameraError(f"{self.name}: gives {given['size']} {given['format']}, not {size}; change width, height")
+        self._check_limits(controls)
+
+    def _check_limits(self, controls: dict[str, Any]) -> None:
+        """Libcamera clamps a control to the sensor's range without a word; a limit of 0 is none."""
+        for control, option in (("ExposureTime", "exposure_us"), ("AnalogueGain", "gain")):
+            least, most, _ = self._device.camera_controls.get(control, (0, 0, 0))
+            if control in controls and (controls[control] < least or 0 < most < controls[control]):
+                raise CameraError(f"{self.name}: {option} is {least:g} to {most:g} in this mode; change it in the uri")
+        least_us = self._device.camera_controls["FrameDurationLimits"][0]
+        if controls["FrameDurationLimits"][0] < least_us:
+            raise CameraError(f"{self.name}: rate is {1e6 / least_us:.1f} at most at this size; lower it in the uri")
+
+    def _do_read(self, timeout_s: float) -> Frame:
+        request = self._take_request(timeout_s)
+        index = self._count_frame()
+        try:
+            with self._errors("gave a frame that cannot be read"):
+                sensor_ns = int(request.get_metadata()["SensorTimestamp"])
+                pixels = request.make_array("main")  # the one copy: the buffer goes back to the camera
+        finally:
+            with self._errors("does not take its buffer back; close and open it"):
+                request.release()
+        age_ns = self._age_ns(sensor_ns)
+        with self._errors("gave a frame that cannot be used"):
+            return Frame(pixels, index, time.time_ns() - age_ns, time.monotonic_ns() - age_ns)
+
+    def _take_request(self, timeout_s: float) -> Any:
+        """The next completed request. A capture can hang for good, so it is waited for with a limit.
+
+        picamera2 cannot take a waiting capture back: it would take a request whenever the camera wakes up, hold it,
+        and starve the camera. So it is kept for the next read, and what it took in the meantime is let go as stale.
+        """
+        deadline_s = time.monotonic() + timeout_s
+        self._drop_stale()
+        job = self._waiting
+        with self._errors("cannot capture"):
+            if job is None:
+                job = self._waiting = self._device.capture_request(wait=False)
+            try:
+                request = self._device.wait(job, timeout=max(0.0, deadline_s - time.monotonic()))
+            except TimeoutError:
+                raise CameraError(f"{self.name}: no frame within {timeout_s:g} s; check its cable") from None
+            except Exception:
+                self._waiting = None
+                raise
+        self._waiting = None
+        return request
+
+    def _drop_stale(self) -> None:
+        """Release the request that an abandoned capture took after its read had given up."""
+        if self._waiting is None:
+            return
+        with self._errors("cannot capture"):
+            try:
+                request = self._device.wait(self._waiting, timeout=0)
+            except TimeoutError:
+                return
+            except Exception:
+                self._waiting = None
+                return
+            self._waiting = None
+            request.release()
+
+    def _age_ns(self, sensor_ns: int) -> int:
+        """Nanoseconds since the frame was exposed. SensorTimestamp is in CLOCK_BOOTTIME (libcamera's control_ids).
+
+        That clock and CLOCK_MONOTONIC differ by the time the board was suspended, so an age is taken on it first.
+        Raises CameraError when the stamp is not newer than the last frame's, or lies in the future.
+        """
+        age_ns = time.clock_gettime_ns(time.CLOCK_BOOTTIME) - sensor_ns
+        if sensor_ns <= self._last_sensor_ns:
+            raise CameraError(f"{self.name}: gave a frame not newer than the last; the sensor has stalled")
+        if age_ns < 0:
+            raise CameraError(f"{self.name}: gave a frame from the future; its clock cannot be trusted")
+        self._last_sensor_ns = sensor_ns
+        return age_ns
+
+    def _do_close(self) -> None:
+        device, self._device = self._device, None
+        if device is None:
+            return
+        with self._errors("cannot be closed"):
+            try:
+                if self._waiting is not None:
+                    device.cancel_all_and_flush()
+            finally:
+                self._waiting = None
+                device.close()
+
+    @contextmanager
+    def _errors(self, what: str) -> Iterator[None]:
+        """The one boundary: whatever picamera2 or libcamera raises leaves as CameraError, in one line."""
+        try:
+            yield
+        except CameraError:
+            raise
+        except Exception as error:
+            reason = " ".join(str(error).split()) or type(error).__name__
+            raise CameraError(f"{self.name}: {what}: {reason}") from error

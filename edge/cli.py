@@ -1,0 +1,165 @@
+"""The program `okng`. Imports of weight wait until a command runs, so that `okng --help` is there at once."""
+
+from __future__ import annotations
+
+import logging
+import os
+import signal
+import sys
+from importlib.metadata import entry_points
+from pathlib import Path
+from types import FrameType
+from typing import NoReturn
+
+import click
+
+from edge import __version__
+from edge.errors import OkngError
+
+NEEDS_TRAINING_EXTRA = ("train", "evaluate", "convert")
+config_option = click.option(
+    "--config", type=click.Path(path_type=Path), default="station.toml", envvar="OKNG_CONFIG", show_default=True,
+    show_envvar=True, help="The station file.",
+)  # fmt: skip
+
+
+class Program(click.Group):
+    """The board's commands, and those of whatever else of okng is installed here."""
+
+    def list_commands(self, context: click.Context) -> list[str]:
+        """All names, also of commands that come as entry points."""
+        self._find_plugins()
+        return super().list_commands(context)
+
+    def get_command(self, context: click.Context, name: str) -> click.Command | None:
+        """The command of that name; where it is not installed, a hint how to get it."""
+        if name not in self.commands:
+            self._find_plugins()
+        if name not in self.commands and name in NEEDS_TRAINING_EXTRA:
+            context.fail(f"okng {name} needs the training extra: pip install 'okng[train]'")
+        return super().get_command(context, name)
+
+    def _find_plugins(self) -> None:
+        for entry in entry_points(group="okng.commands"):
+            for command in entry.load()():
+                self.add_command(command)
+
+
+@click.group(cls=Program, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="okng")
+def okng() -> None:
+    """Visual inspection on the edge: OK or NG, part by part, and where the fault is."""
+
+
+@okng.command()
+@config_option
+@click.option("-v", "--verbose", is_flag=True, help="Log every inspection.")
+def run(config: Path, verbose: bool) -> None:
+    """Inspect: the station's daemon, until SIGTERM or `okng stop`.
+
+    \b
+    Example: okng run --config station.toml
+    """
+    from edge.config import read_config
+
+    station = read_config(config)
+    logging.basicConfig(
+        level=logging.DEBUG if verbose else logging.INFO, format="%(levelname)s %(message)s", stream=sys.stderr
+    )
+    from edge.daemon import Daemon
+
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    Daemon(station).run()
+
+
+@okng.command()
+@click.argument("capture", type=click.Path(path_type=Path))
+@click.option("--bundle", required=True, type=click.Path(path_type=Path), help="The bundle that judges.")
+@click.option("--expect", type=click.Path(path_type=Path), help="An earlier replay; exit status 1 on a difference.")
+@click.option("--tolerance", default=2, show_default=True, type=click.IntRange(0, 255),
+              help="Units of int8 by which a map may differ from the expected one.")  # fmt: skip
+def replay(capture: Path, bundle: Path, expect: Path | None, tolerance: int) -> None:
+    """Judge the frames of CAPTURE, a folder or a video, and print a JSON line for each. Drives no outputs.
+
+    \b
+    Example: okng replay monday --bundle bundles/new > new.jsonl
+             okng replay monday --bundle bundles/new --expect old.jsonl > /dev/null
+    """
+    import msgspec
+
+    from edge.camera import FileCamera
+    from edge.contract.bundle import read_bundle
+    from edge.inference.judge import Judge
+    from edge.inference.verify import verify_in_child
+    from edge.replay import compare, read_lines
+    from edge.replay import replay as play
+
+    expected = read_lines(expect) if expect else []
+    verify_in_child(bundle)
+    found = []
+    with FileCamera(capture.absolute()) as camera:
+        for line in play(camera, Judge(read_bundle(bundle))):
+            click.echo(msgspec.json.encode(line))
+            if expect:
+                found.append(line)
+    if expect:
+        differences = compare(expected, found, tolerance)
+        for difference in differences:
+            click.echo(f"{difference.frame or 'capture'}: {difference.what}", err=True)
+        click.echo(f"{len(found)} frames, {len(differences)} differences from {expect}", err=True)
+        sys.exit(1 if differences else 0)
+
+
+@okng.command()
+@click.argument("bundle", type=click.Path(path_type=Path))
+@click.option("--json", "as_json", is_flag=True, help="Print the proof as JSON.")
+def verify(bundle: Path, as_json: bool) -> None:
+    """Have BUNDLE prove itself: digests, card against model, golden frames, speed on this machine.
+
+    \b
+    Example: okng verify bundles/first
+    """
+    import msgspec
+
+    from edge.inference.verify import verify_in_child
+
+    proof = verify_in_child(bundle)
+    if as_json:
+        click.echo(msgspec.json.encode(proof))
+        return
+    click.echo(
+        f"{bundle}: good. Digest {proof.digest[:12]}, {proof.golden} golden frames judged as recorded (maps within "
+        f"{proof.worst_units} units), invoke {proof.invoke_ms} ms with {proof.runtime}"
+    )
+
+
+def main() -> NoReturn:
+    """Runs `okng`; every error of ours is one line on standard error."""
+    signal.signal(signal.SIGTERM, _interrupt)
+    try:
+        okng.main(standalone_mode=False)
+        status = 0
+    except click.exceptions.Exit as done:
+        status = done.exit_code
+    except click.ClickException as error:
+        error.show()
+        status = error.exit_code
+    except OkngError as error:
+        click.echo(f"okng: {error}", err=True)
+        status = error.exit_status
+    except (click.Abort, KeyboardInterrupt):
+        click.echo("okng: interrupted", err=True)
+        status = 130
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        status = 0
+    sys.exit(status)
+
+
+def _interrupt(_signal: int, _frame: FrameType | None) -> None:
+    """SIGTERM ends a command as Ctrl-C does: what is half done is taken back."""
+    raise KeyboardInterrupt
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,92 @@
+"""A bundle: a folder with a model and all that is needed to run it and to trust it.
+
+    model.tflite  model.json (the card)  provenance.csv  golden/*.png  SHA256SUMS
+
+SHA256SUMS lists every other file, in the format of `sha256sum`; its own SHA-256 is the bundle's digest. So a
+change of one byte anywhere, in SHA256SUMS too, is found, and `sha256sum -c SHA256SUMS` agrees.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from edge.contract.card import Card, decode_card
+from edge.contract.storage import new_folder
+from edge.errors import BundleError
+
+MODEL, CARD, PROVENANCE, SUMS = "model.tflite", "model.json", "provenance.csv", "SHA256SUMS"
+_LINE = re.compile(r"([0-9a-f]{64})  ([A-Za-z0-9_.-]+(?:/[A-Za-z0-9_.-]+)*)")
+
+
+@dataclass(frozen=True, slots=True)
+class Bundle:
+    """A bundle whose digests hold. `model` is the model file's content as it was checked."""
+
+    path: Path
+    digest: str
+    card: Card
+    model: bytes
+
+    @property
+    def short(self) -> str:
+        """The digest's first 12 places, for people."""
+        return self.digest[:12]
+
+
+def read_bundle(path: Path) -> Bundle:
+    """Checks every file against SHA256SUMS and reads the card. Raises BundleError, naming the file."""
+    listing = _read(path / SUMS)
+    contents: dict[str, bytes] = {}
+    for name, expected in _parse_sums(path / SUMS, listing).items():
+        contents[name] = _read(path / name)
+        if hashlib.sha256(contents[name]).hexdigest() != expected:
+            raise BundleError(f"{path / name}: not the file this bundle was made with; copy the bundle again")
+    _refuse_strangers(path, set(contents))
+    for name in (MODEL, CARD):
+        if name not in contents:
+            raise BundleError(f"{path / SUMS}: does not list {name}; this is no whole bundle")
+    card = decode_card(contents[CARD], str(path / CARD))
+    for golden in card.golden:
+        if golden.file not in contents:
+            raise BundleError(f"{path / CARD}: golden frame {golden.file} is not in the bundle")
+    return Bundle(path, hashlib.sha256(listing).hexdigest(), card, contents[MODEL])
+
+
+def write_bundle(out: Path, files: Mapping[str, bytes]) -> None:
+    """`files` (relative name to content) and their SHA256SUMS at `out`, whole or not at all."""
+    with new_folder(out) as folder:
+        for name, data in files.items():
+            target = folder / name
+            target.parent.mkdir(parents=True, exist_ok=True)
+            target.write_bytes(data)
+        sums = "".join(f"{hashlib.sha256(data).hexdigest()}  {name}\n" for name, data in sorted(files.items()))
+        (folder / SUMS).write_text(sums)
+
+
+def _parse_sums(path: Path, listing: bytes) -> dict[str, str]:
+    *lines, last = listing.decode("ascii", errors="replace").split("\n")
+    matches = [_LINE.fullmatch(line) for line in lines]
+    if last or not matches or not all(matches):
+        raise BundleError(f"{path}: damaged; copy the bundle again")
+    sums = {match[2]: match[1] for match in matches if match}
+    if len(sums) != len(lines) or any(part in {"..", "."} for name in sums for part in name.split("/")):
+        raise BundleError(f"{path}: damaged; copy the bundle again")
+    return sums
+
+
+def _refuse_strangers(path: Path, listed: set[str]) -> None:
+    found = {str(file.relative_to(path)) for file in path.rglob("*") if not file.is_dir()}
+    if strangers := sorted(found - listed - {SUMS}):
+        raise BundleError(f"{path / strangers[0]}: does not belong to this bundle; remove it or copy the bundle again")
+
+
+def _read(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        hint = "is this a bundle?" if path.name == SUMS else "copy the bundle again"
+        raise BundleError(f"{path}: cannot be read: {error.strerror}; {hint}") from None

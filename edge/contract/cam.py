@@ -1,0 +1,100 @@
+"""The verdict is the map: pooling a logit map to a score, and showing the map over the frame."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+import cv2
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+
+from edge.contract.preprocess import PreprocessSpec
+from edge.contract.types import MapUnits, Pixels, Verdict
+
+
+class Pooling(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """How a map becomes one logit per class.
+
+    "topk" is the mean of the highest `share` of places; "lse" is log-mean-exp with `sharpness` (Pinheiro and
+    Collobert 2015); "average" is the mean, as in CAM (Zhou et al. 2016).
+    """
+
+    kind: Literal["topk", "lse", "average"] = "topk"
+    share: Annotated[float, msgspec.Meta(gt=0.0, le=1.0)] = 0.02
+    sharpness: Annotated[float, msgspec.Meta(gt=0.0, le=100.0)] = 4.0
+
+
+class Thresholds(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Scores below `ok_below` are OK, from `ng_from` on NG, and between them REVIEW."""
+
+    ok_below: Annotated[float, msgspec.Meta(ge=0.0, le=1.0)]
+    ng_from: Annotated[float, msgspec.Meta(ge=0.0, le=1.0)]
+
+    def __post_init__(self) -> None:
+        if self.ok_below > self.ng_from:
+            raise ValueError(f"ok_below ({self.ok_below}) must not lie above ng_from ({self.ng_from})")
+
+    def verdict(self, score: float) -> Verdict:
+        """OK, NG or REVIEW; a score that is not a number is a FAULT."""
+        if not np.isfinite(score):
+            return Verdict.FAULT
+        if score < self.ok_below:
+            return Verdict.OK
+        return Verdict.NG if score >= self.ng_from else Verdict.REVIEW
+
+
+def pool(logits: Any, pooling: Pooling, xp: Any = np) -> Any:
+    """Class logits (..., classes) of a map (..., rows, columns, classes).
+
+    `xp` is numpy on the board and keras.ops in training: the same lines run in both.
+    """
+    *lead, rows, columns, classes = logits.shape
+    places = xp.reshape(logits, (*(size or -1 for size in lead), rows * columns, classes))
+    if pooling.kind == "average":
+        return xp.mean(places, axis=-2)
+    if pooling.kind == "topk":
+        count = max(1, round(pooling.share * rows * columns))
+        return xp.mean(xp.sort(places, axis=-2)[..., -count:, :], axis=-2)
+    peak = xp.max(places, axis=-2, keepdims=True)
+    spread = xp.mean(xp.exp(pooling.sharpness * (places - peak)), axis=-2)
+    return peak[..., 0, :] + xp.log(spread) / pooling.sharpness
+
+
+def dequantise(units: MapUnits, scale: float, zero_point: int) -> NDArray[np.float32]:
+    """Logits of the same shape."""
+    return (units.astype(np.float32) - zero_point) * np.float32(scale)
+
+
+def score(logits: NDArray[np.float32], pooling: Pooling) -> float:
+    """P(NG), 0 to 1, of one map (rows, columns, 1)."""
+    logit = float(pool(logits, pooling)[0])
+    return float(1.0 / (1.0 + np.exp(-logit)))
+
+
+def heatmap(logits: NDArray[np.float32], spec: PreprocessSpec, height: int, width: int) -> NDArray[np.float32]:
+    """The map of class 0 laid over a frame of this size: (height, width) float32, P(NG) at each place.
+
+    Zero outside the inspected region.
+    """
+    x, y, w, h = spec.region.pixels(height, width)
+    probability = 1.0 / (1.0 + np.exp(-logits[..., 0].astype(np.float32)))
+    over = np.zeros((height, width), np.float32)
+    over[y : y + h, x : x + w] = cv2.resize(probability, (w, h), interpolation=cv2.INTER_LINEAR)
+    return over
+
+
+def peak(logits: NDArray[np.float32], spec: PreprocessSpec, height: int, width: int) -> tuple[int, int]:
+    """(x, y) in the frame, in pixels, of the middle of the map's highest cell."""
+    rows, columns = logits.shape[:2]
+    row, column = divmod(int(np.argmax(logits[..., 0])), columns)
+    x, y, w, h = spec.region.pixels(height, width)
+    return x + int((column + 0.5) * w / columns), y + int((row + 0.5) * h / rows)
+
+
+def overlay(pixels: Pixels, heat: NDArray[np.float32], opacity: float = 0.5) -> Pixels:
+    """The frame in BGR with the heat map over it, more opaque where it is hotter; `heat` as from `heatmap`."""
+    frame = pixels if pixels.ndim == 3 else cv2.cvtColor(pixels, cv2.COLOR_GRAY2BGR)
+    colours = cv2.applyColorMap(np.rint(heat * 255).astype(np.uint8), cv2.COLORMAP_INFERNO)
+    weight = (opacity * heat)[..., None]
+    return np.rint(frame * (1 - weight) + colours * weight).astype(np.uint8)

@@ -1,0 +1,69 @@
+"""Every error okng raises on purpose.
+
+OkngError                 exit status 1
+├── UsageError            2   a command or its arguments cannot be carried out (also ValueError)
+│   ├── ConfigError       2   a station file: names file, key, value and what is allowed
+│   └── DataError         2   a folder of images cannot be used as data
+├── BundleError           3   a bundle is damaged, inconsistent or not for this version
+├── HardwareError         4   a device does not do what it should (also OSError)
+│   ├── CameraError       4
+│   └── SignalError       4
+├── JournalError          4   the record cannot be kept, so nothing may be published
+└── WireError             2   an address cannot be used, or the other side does not answer
+
+A message is one line: what is wrong, where, and what to do. The command line prints it without a traceback.
+"""
+
+from __future__ import annotations
+
+
+class OkngError(Exception):
+    """Base of all; `exit_status` is what the command line ends with."""
+
+    exit_status = 1
+
+
+class UsageError(OkngError, ValueError):
+    """A command or its arguments cannot be carried out."""
+
+    exit_status = 2
+
+
+class ConfigError(UsageError):
+    """A station file is wrong; the message names file, key, value and what is allowed."""
+
+
+class DataError(UsageError):
+    """Images, labels or a manifest cannot be used."""
+
+
+class BundleError(OkngError):
+    """A bundle is damaged, inconsistent or of another version; it is refused whole."""
+
+    exit_status = 3
+
+
+class HardwareError(OkngError, OSError):
+    """A device is absent or does not do what it should."""
+
+    exit_status = 4
+
+
+class CameraError(HardwareError):
+    """No frame, or not the frame that was asked for."""
+
+
+class SignalError(HardwareError):
+    """The accept/reject signal cannot be driven."""
+
+
+class JournalError(OkngError):
+    """The journal cannot be opened or written."""
+
+    exit_status = 4
+
+
+class WireError(OkngError):
+    """An address cannot be bound, or a peer does not answer or answers nonsense."""
+
+    exit_status = 2

@@ -1,0 +1,56 @@
+"""From a frame to a judgement: preprocess, one invoke, pool, compare."""
+
+from __future__ import annotations
+
+from time import perf_counter
+
+from edge.contract.bundle import Bundle
+from edge.contract.cam import dequantise, score
+from edge.contract.preprocess import preprocess
+from edge.contract.types import Frame, Judgement
+from edge.errors import BundleError
+from edge.inference.engine import Engine
+
+
+class Judge:
+    """A bundle ready to judge frames. Belongs to one thread."""
+
+    def __init__(self, bundle: Bundle, threads: int = 1) -> None:
+        """Raises BundleError when the model is not what the card says."""
+        self.bundle = bundle
+        self._card = bundle.card
+        self._engine = Engine(bundle.model, threads)
+        _check_agreement(bundle, self._engine)
+
+    def judge(self, frame: Frame) -> Judgement:
+        """The verdict, the score and the map of one frame, with the milliseconds each step took."""
+        began = perf_counter()
+        image = preprocess(frame.pixels, self._card.preprocess)
+        if image.min() == image.max():
+            return Judgement.fault("the frame is blank: every pixel is the same")
+        prepared = perf_counter()
+        units = self._engine.invoke(image)
+        invoked = perf_counter()
+        output = self._card.output
+        value = score(dequantise(units, output.scale, output.zero_point), self._card.pooling)
+        verdict = self._card.thresholds.verdict(value)
+        timings = {
+            "preprocess": (prepared - began) * 1e3,
+            "invoke": (invoked - prepared) * 1e3,
+            "pool": (perf_counter() - invoked) * 1e3,
+        }
+        return Judgement(verdict, value, units, timings_ms=timings)
+
+
+def _check_agreement(bundle: Bundle, engine: Engine) -> None:
+    card = bundle.card
+    for role, said, found in (("input", card.input, engine.input), ("output", card.output, engine.output)):
+        if said != found:
+            raise BundleError(f"{bundle.path}: the card's {role} is {said}, the model's is {found}; convert it again")
+    if card.input.dtype != "uint8" or card.input.zero_point != 0 or abs(card.input.scale - 1.0) > 1e-6:
+        raise BundleError(f"{bundle.path}: the model's input is not plain uint8 (scale 1, zero point 0)")
+    if card.input.shape != (1, *card.preprocess.shape):
+        raise BundleError(f"{bundle.path}: the model's input {card.input.shape} is not what preprocessing makes")
+    rank = len(card.output.shape)
+    if card.output.dtype != "int8" or rank != 4 or card.output.shape[-1] != len(card.classes):
+        raise BundleError(f"{bundle.path}: the model's output {card.output.shape} is no int8 map of {card.classes}")

@@ -1,0 +1,96 @@
+"""Reading a journal, also while okng writes it."""
+
+from __future__ import annotations
+
+import hashlib
+import sqlite3
+import threading
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from edge.errors import JournalError
+from edge.journal.failures import journal_errors
+from edge.journal.rows import Decided, Row, decided, parse_id, row
+from edge.journal.schema import FILE, open_reader
+
+_ROWS = """
+    SELECT i.*, b.station, d.decision, d.operator, d.reason AS decision_reason, d.request_id, d.decided_ns
+    FROM inspections AS i
+    JOIN boots AS b USING (boot_id)
+    LEFT JOIN decisions AS d ON d.number =
+        (SELECT max(number) FROM decisions WHERE boot_id = i.boot_id AND sequence = i.sequence)
+"""
+_DECISIONS = """
+    SELECT boot_id, sequence, decision, operator, reason AS decision_reason, request_id, decided_ns
+    FROM decisions WHERE boot_id = ? AND sequence = ? ORDER BY number
+"""
+
+
+class JournalReader:
+    """Takes no lock and holds nobody up. May be used from any thread. Each method raises JournalError."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._guard = threading.Lock()
+        with journal_errors(folder / FILE):
+            self._connection = open_reader(folder / FILE)
+
+    def find(self, inspection_id: str) -> Row | None:
+        """The inspection of that id, with its latest decision; None when there is none, or when it is no id."""
+        key = parse_id(inspection_id)
+        found = self._read(f"{_ROWS} WHERE i.boot_id = ? AND i.sequence = ?", *key) if key else []
+        return row(found[0]) if found else None
+
+    def rows(
+        self, boot_id: str | None = None, after_sequence: int = 0, *, after_number: int = 0, limit: int = 1000
+    ) -> list[Row]:
+        """Up to `limit` rows, oldest first: of one boot after a sequence number, or of all after a row number.
+
+        To go on, pass the last row's `sequence` or `number`. Raises ValueError for a sequence without its boot.
+        """
+        if boot_id is None:
+            if after_sequence:
+                raise ValueError("a sequence number means nothing without its boot_id; pass after_number instead")
+            found = self._read(f"{_ROWS} WHERE i.number > ? ORDER BY i.number LIMIT ?", after_number, limit)
+        else:
+            where = "WHERE i.boot_id = ? AND i.sequence > ? AND i.number > ? ORDER BY i.sequence LIMIT ?"
+            found = self._read(f"{_ROWS} {where}", boot_id, after_sequence, after_number, limit)
+        return [row(each) for each in found]
+
+    def count(self) -> int:
+        """How many inspections there are, over all boots."""
+        return int(self._read("SELECT count(*) FROM inspections")[0][0])
+
+    def decisions(self, inspection_id: str) -> list[Decided]:
+        """All decisions on one inspection, oldest first; the last one counts."""
+        key = parse_id(inspection_id)
+        return [decided(each) for each in self._read(_DECISIONS, *key)] if key else []
+
+    def image(self, row: Row) -> bytes | None:
+        """The image file of a row, checked against its checksum; None where none was kept."""
+        if row.image_path is None:
+            return None
+        path = self._folder / row.image_path
+        with journal_errors(path):
+            data = path.read_bytes()
+        if hashlib.sha256(data).hexdigest() != row.image_sha256:
+            raise JournalError(f"{path}: not the image that was recorded; the disk or a hand changed it")
+        return data
+
+    def close(self) -> None:
+        """May be called twice."""
+        with self._guard:
+            self._connection.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def _read(self, query: str, *values: object) -> list[sqlite3.Row]:
+        with self._guard, journal_errors(self._folder / FILE):
+            return self._connection.execute(query, values).fetchall()

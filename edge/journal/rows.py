@@ -1,0 +1,182 @@
+"""The values a journal takes and gives."""
+
+from __future__ import annotations
+
+import re
+import sqlite3
+from dataclasses import dataclass
+
+import msgspec
+import numpy as np
+
+from edge.contract.types import Decision, Inspection, MapUnits, Signal, Verdict
+from edge.errors import JournalError
+from edge.journal.images import SUFFIXES, StoredImage
+
+_ID = re.compile(r"([0-9a-f]{8})-([0-9]{1,18})")
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One inspection to record, judged by the bundle with this digest. `image` is the frame, already encoded."""
+
+    inspection: Inspection
+    bundle: str
+    image: bytes | None = None
+    suffix: str = ".png"
+
+    def __post_init__(self) -> None:
+        if self.suffix not in SUFFIXES:
+            raise ValueError(f"an image's suffix is one of {', '.join(sorted(SUFFIXES))}; got {self.suffix!r}")
+
+
+@dataclass(frozen=True, slots=True)
+class Recorded:
+    """An inspection that is on the disk, so may be published. `image` is None where none was kept."""
+
+    id: str
+    boot_id: str
+    sequence: int
+    recorded_ns: int
+    image: StoredImage | None
+
+
+@dataclass(frozen=True, slots=True)
+class Decided:
+    """An operator's decision that is on the disk. `decided_ns` is Unix time in nanoseconds."""
+
+    inspection_id: str
+    decision: Decision
+    operator: str
+    reason: str
+    request_id: str
+    decided_ns: int
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Row:
+    """One inspection as the journal has it; `number` counts all of them from 1, over all boots, in order.
+
+    Times are Unix, in nanoseconds; `map_units` is (rows, columns, classes) int8; `image_path` is relative to the
+    journal's folder. `decision` is the latest one. For FAULT, `score` and `map_units` are None, and where no frame
+    came `frame_index` and `captured_ns` are too.
+    """
+
+    number: int
+    station: str
+    boot_id: str
+    sequence: int
+    part: str
+    frame_name: str
+    frame_index: int | None
+    verdict: Verdict
+    score: float | None
+    map_units: MapUnits | None
+    signal: Signal
+    reason: str
+    timings_ms: dict[str, float]
+    bundle: str
+    captured_ns: int | None
+    triggered_ns: int
+    recorded_ns: int
+    image_path: str | None
+    image_sha256: str | None
+    decision: Decided | None
+
+    @property
+    def id(self) -> str:
+        """As `edge.contract.types.Inspection.id`."""
+        return f"{self.boot_id}-{self.sequence}"
+
+
+def parse_id(inspection_id: str) -> tuple[str, int] | None:
+    """Boot id and sequence of an inspection's id; None when it cannot be one."""
+    match = _ID.fullmatch(inspection_id)
+    return (match[1], int(match[2])) if match else None
+
+
+def values(entry: Entry, recorded: Recorded) -> dict[str, object]:
+    """What the table `inspections` gets, by column."""
+    inspection, judgement, frame = entry.inspection, entry.inspection.judgement, entry.inspection.frame
+    units = judgement.map_units
+    rows, columns, classes = units.shape if units is not None else (None, None, None)
+    return {
+        "boot_id": inspection.boot_id,
+        "sequence": inspection.sequence,
+        "part": text(inspection.part),
+        "frame_name": text(frame.name) if frame else "",
+        "frame_index": frame.index if frame else None,
+        "verdict": judgement.verdict.value,
+        "score": judgement.score,
+        "map": units.tobytes() if units is not None else None,
+        "map_rows": rows,
+        "map_columns": columns,
+        "map_classes": classes,
+        "signal": inspection.signal.value,
+        "reason": text(judgement.reason),
+        "timings_ms": msgspec.json.encode(judgement.timings_ms).decode(),
+        "bundle": entry.bundle,
+        "captured_ns": frame.captured_ns if frame else None,
+        "triggered_ns": inspection.triggered_ns,
+        "recorded_ns": recorded.recorded_ns,
+        "image_path": recorded.image.path if recorded.image else None,
+        "image_sha256": recorded.image.sha256 if recorded.image else None,
+    }
+
+
+def row(found: sqlite3.Row) -> Row:
+    """A line of the reading query. Raises JournalError when the disk changed it into what no row can hold."""
+    try:
+        return _row(found)
+    except (ValueError, TypeError, msgspec.DecodeError) as error:
+        name = f"{found['boot_id']}-{found['sequence']}"
+        raise JournalError(f"inspection {name}: the journal's row is damaged: {error}") from None
+
+
+def text(value: str) -> str:
+    """`value` as UTF-8 can hold it: file names may carry bytes that are none."""
+    return value.encode("utf-8", "backslashreplace").decode("utf-8")
+
+
+def _row(found: sqlite3.Row) -> Row:
+    return Row(
+        number=found["number"],
+        station=found["station"],
+        boot_id=found["boot_id"],
+        sequence=found["sequence"],
+        part=found["part"],
+        frame_name=found["frame_name"],
+        frame_index=found["frame_index"],
+        verdict=Verdict(found["verdict"]),
+        score=found["score"],
+        map_units=_map(found),
+        signal=Signal(found["signal"]),
+        reason=found["reason"],
+        timings_ms=msgspec.json.decode(found["timings_ms"], type=dict[str, float]),
+        bundle=found["bundle"],
+        captured_ns=found["captured_ns"],
+        triggered_ns=found["triggered_ns"],
+        recorded_ns=found["recorded_ns"],
+        image_path=found["image_path"],
+        image_sha256=found["image_sha256"],
+        decision=decided(found) if found["decision"] is not None else None,
+    )
+
+
+def decided(found: sqlite3.Row) -> Decided:
+    """A line of the table `decisions`, its columns named as in the reading query."""
+    return Decided(
+        inspection_id=f"{found['boot_id']}-{found['sequence']}",
+        decision=Decision(found["decision"]),
+        operator=found["operator"],
+        reason=found["decision_reason"],
+        request_id=found["request_id"],
+        decided_ns=found["decided_ns"],
+    )
+
+
+def _map(found: sqlite3.Row) -> MapUnits | None:
+    if found["map"] is None:
+        return None
+    shape = (found["map_rows"], found["map_columns"], found["map_classes"])
+    return np.frombuffer(found["map"], np.int8).reshape(shape)

@@ -1,0 +1,141 @@
+"""The journal's tables, how they came to be, and how the file is opened."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from edge.errors import JournalError
+
+FILE = "journal.sqlite3"
+APPLICATION_ID = 0x6F6B6E67
+"""Says in the file's header that it is an okng journal ("okng")."""
+
+_FIRST = (
+    """CREATE TABLE boots (
+        boot_id    TEXT NOT NULL UNIQUE CHECK (length(boot_id) = 8),
+        station    TEXT NOT NULL,
+        started_ns INTEGER NOT NULL
+    ) STRICT""",
+    """CREATE TABLE inspections (
+        number       INTEGER PRIMARY KEY AUTOINCREMENT,
+        boot_id      TEXT NOT NULL REFERENCES boots (boot_id),
+        sequence     INTEGER NOT NULL CHECK (sequence >= 1),
+        part         TEXT NOT NULL,
+        frame_name   TEXT NOT NULL,
+        frame_index  INTEGER,
+        verdict      TEXT NOT NULL,
+        score        REAL,
+        map          BLOB,
+        map_rows     INTEGER,
+        map_columns  INTEGER,
+        map_classes  INTEGER,
+        signal       TEXT NOT NULL,
+        reason       TEXT NOT NULL,
+        timings_ms   TEXT NOT NULL,
+        bundle       TEXT NOT NULL,
+        captured_ns  INTEGER,
+        triggered_ns INTEGER NOT NULL,
+        recorded_ns  INTEGER NOT NULL,
+        image_path   TEXT,
+        image_sha256 TEXT,
+        UNIQUE (boot_id, sequence),
+        CHECK (verdict = 'ok' OR signal <> 'accept'),
+        CHECK ((image_path IS NULL) = (image_sha256 IS NULL))
+    ) STRICT""",
+    """CREATE TABLE decisions (
+        number     INTEGER PRIMARY KEY AUTOINCREMENT,
+        request_id TEXT NOT NULL UNIQUE,
+        boot_id    TEXT NOT NULL,
+        sequence   INTEGER NOT NULL,
+        decision   TEXT NOT NULL,
+        operator   TEXT NOT NULL,
+        reason     TEXT NOT NULL,
+        decided_ns INTEGER NOT NULL,
+        FOREIGN KEY (boot_id, sequence) REFERENCES inspections (boot_id, sequence)
+    ) STRICT""",
+    "CREATE INDEX decisions_by_inspection ON decisions (boot_id, sequence)",
+)
+
+MIGRATIONS: tuple[tuple[str, ...], ...] = (_FIRST,)
+"""Statements that lead from schema n to n + 1; a published one is never changed."""
+SCHEMA = len(MIGRATIONS)
+
+
+def open_writer(path: Path) -> sqlite3.Connection:
+    """The file at `path`, made if absent, for its owner alone, at the newest schema; each commit waits for the disk.
+
+    Raises JournalError for a newer schema or a file of another program; sqlite3.Error and OSError otherwise.
+    """
+    os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
+    connection = sqlite3.connect(path, timeout=5.0, isolation_level=None, check_same_thread=False)
+    try:
+        check_schema(connection, path)
+        mode = connection.execute("PRAGMA journal_mode = WAL").fetchone()[0]
+        if mode != "wal":
+            raise JournalError(f"{path}: this file system cannot hold a write-ahead log ({mode}); use a local disk")
+        connection.execute("PRAGMA synchronous = FULL")
+        connection.execute("PRAGMA foreign_keys = ON")
+        _migrate(connection)
+    except BaseException:
+        connection.close()
+        raise
+    connection.row_factory = sqlite3.Row
+    return connection
+
+
+def open_reader(path: Path) -> sqlite3.Connection:
+    """The file at `path`, to read from only, also while okng writes it.
+
+    Raises JournalError when there is none or it is not of this schema; sqlite3.Error otherwise.
+    """
+    if not path.is_file():
+        raise JournalError(f"{path.parent}: no journal here; has okng run on this folder?")
+    location = f"{path.absolute().as_uri()}?mode=ro"
+    connection = sqlite3.connect(location, uri=True, timeout=5.0, isolation_level=None, check_same_thread=False)
+    try:
+        if check_schema(connection, path) < SCHEMA:
+            raise JournalError(f"{path}: of an older okng; run okng on it once, that brings it up to date")
+    except BaseException:
+        connection.close()
+        raise
+    connection.row_factory = sqlite3.Row
+    return connection
+
+
+@contextmanager
+def transaction(connection: sqlite3.Connection) -> Iterator[None]:
+    """All that is written inside, on the disk when it ends well; none of it when it does not."""
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        yield
+        connection.execute("COMMIT")
+    except BaseException:
+        if connection.in_transaction:
+            connection.execute("ROLLBACK")
+        raise
+
+
+def check_schema(connection: sqlite3.Connection, path: Path) -> int:
+    """The file's schema, 0 for a new file. Raises JournalError when it is newer than this okng or not a journal."""
+    schema = int(connection.execute("PRAGMA user_version").fetchone()[0])
+    mark = connection.execute("PRAGMA application_id").fetchone()[0]
+    tables = connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()[0]
+    if mark != APPLICATION_ID and (mark or schema or tables):
+        raise JournalError(f"{path}: a database of another program; name another folder")
+    if schema > SCHEMA:
+        raise JournalError(f"{path}: journal schema {schema}, this okng knows up to {SCHEMA}; update okng")
+    return schema
+
+
+def _migrate(connection: sqlite3.Connection) -> None:
+    with transaction(connection):
+        schema = connection.execute("PRAGMA user_version").fetchone()[0]
+        for statements in MIGRATIONS[schema:]:
+            for statement in statements:
+                connection.execute(statement)
+        connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
+        connection.execute(f"PRAGMA user_version = {SCHEMA}")

@@ -1,0 +1,115 @@
+"""Captured frames through the very same pipeline, with no outputs: for tests, and to judge a model beforehand."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+import msgspec
+import numpy as np
+
+from edge.camera import Camera
+from edge.contract.types import Inspection, Signal, Verdict
+from edge.errors import CameraError, UsageError
+from edge.inference.judge import Judge
+from edge.line import NoSignal
+from edge.pipeline import Pipeline
+
+READ_TIMEOUT_S = 10.0
+
+
+class ReplayLine(msgspec.Struct, frozen=True):
+    """One frame's result, as `okng replay` prints it; `map` holds the int8 units, row by row, as base64."""
+
+    index: int
+    frame: str
+    verdict: Verdict
+    score: float | None
+    signal: Signal
+    """What the line would have got; nothing was driven."""
+    reason: str
+    map: bytes | None
+
+
+class Difference(msgspec.Struct, frozen=True):
+    """Where two replays part: the frame, and what."""
+
+    frame: str
+    what: str
+
+
+def replay(camera: Camera, judge: Judge) -> Iterator[ReplayLine]:
+    """One line for each frame of an opened capture, in order. A frame that cannot be used is a FAULT."""
+    with NoSignal() as signal:
+        pipeline = Pipeline(judge, signal, boot_id="replay")
+        index = 0
+        while True:
+            try:
+                frame = camera.read(READ_TIMEOUT_S)
+            except CameraError as error:
+                yield _line(index, pipeline.fault(index, "", str(error), time.time_ns()))
+            else:
+                if frame is None:
+                    return
+                yield _line(index, pipeline.inspect(index, "", frame, frame.captured_ns))
+            index += 1
+
+
+def read_lines(path: Path) -> list[ReplayLine]:
+    """An earlier replay. Raises UsageError naming the line that is none."""
+    try:
+        lines = path.read_bytes().splitlines()
+    except OSError as error:
+        raise UsageError(f"{path}: cannot be read: {error.strerror}") from None
+    found = []
+    for number, line in enumerate(lines, 1):
+        try:
+            found.append(msgspec.json.decode(line, type=ReplayLine))
+        except (msgspec.DecodeError, RecursionError) as error:
+            raise UsageError(f"{path}, line {number}: not a result of okng replay: {error}") from None
+    return found
+
+
+def compare(expected: Iterable[ReplayLine], found: Iterable[ReplayLine], tolerance_units: int) -> list[Difference]:
+    """What differs, frame by frame: verdict, or the map by more than `tolerance_units` of int8."""
+    before, after = list(expected), list(found)
+    differences = [
+        Difference(new.frame, what)
+        for old, new in zip(before, after, strict=False)
+        if (what := _difference(old, new, tolerance_units))
+    ]
+    if len(before) != len(after):
+        differences.append(Difference("", f"{len(before)} frames were expected, {len(after)} were found"))
+    return differences
+
+
+def _difference(old: ReplayLine, new: ReplayLine, tolerance_units: int) -> str:
+    if old.frame != new.frame:
+        return f"expected frame {old.frame}"
+    if old.verdict != new.verdict:
+        return f"verdict {new.verdict} (score {_shown(new)}), expected {old.verdict} (score {_shown(old)})"
+    if old.map is None or new.map is None:
+        return ""
+    if len(old.map) != len(new.map):
+        return f"map of {len(new.map)} places, expected {len(old.map)}"
+    apart = np.abs(np.frombuffer(old.map, np.int8).astype(int) - np.frombuffer(new.map, np.int8)).max()
+    return f"map {apart} units off (score {_shown(new)}, expected {_shown(old)})" if apart > tolerance_units else ""
+
+
+def _shown(line: ReplayLine) -> str:
+    return "none" if line.score is None else f"{line.score:.4f}"
+
+
+def _line(index: int, inspection: Inspection) -> ReplayLine:
+    judgement, frame = inspection.judgement, inspection.frame
+    units = judgement.map_units
+    return ReplayLine(
+        index=index,
+        frame=frame.name if frame else "",
+        verdict=judgement.verdict,
+        score=judgement.score,
+        signal=inspection.signal,
+        reason=judgement.reason,
+        map=units.tobytes() if units is not None else None,
+    )

@@ -1,0 +1,202 @@
+"""What is published, and its frames: pure, no sockets. PROTOCOL.md is the specification."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Annotated, TypeVar
+
+import msgspec
+import numpy as np
+
+from edge.contract.cam import Thresholds
+from edge.contract.types import MapUnits, Signal, State, Verdict
+from edge.errors import WireError
+
+SCHEMA = 1
+"""Raised whenever an older reader could misread a newer message; a new field alone does not raise it."""
+
+Count = Annotated[int, msgspec.Meta(ge=0)]
+Size = Annotated[int, msgspec.Meta(ge=1, le=65_535)]
+
+
+class Topic(StrEnum):
+    """The first frame."""
+
+    RESULT = "result"
+    IMAGE = "image"
+    STATE = "state"
+
+
+class Header(msgspec.Struct, frozen=True, kw_only=True):
+    """What every message says.
+
+    `number` counts the messages of one topic and boot from 1, so that a gap shows. `sequence` is the inspection's;
+    in a state, that of the last result before it (0: none yet). `captured_ns` is that inspection's capture time,
+    Unix in nanoseconds, None when it had no frame. `bundle` is a digest, empty when none is loaded.
+    """
+
+    schema: Annotated[int, msgspec.Meta(ge=1)] = SCHEMA
+    station: str
+    boot: str
+    number: Annotated[int, msgspec.Meta(ge=1)]
+    sequence: Count
+    captured_ns: int | None
+    bundle: str
+
+
+class MapShape(msgspec.Struct, frozen=True):
+    """How to read the map's bytes: row by row, classes innermost; a logit is `(unit - zero_point) * scale`."""
+
+    rows: Size
+    columns: Size
+    classes: Size
+    scale: float
+    zero_point: int
+
+
+class ImageReference(msgspec.Struct, frozen=True):
+    """Where the journal has the frame: `path` is relative to its folder."""
+
+    sha256: str
+    path: str
+
+
+class ResultHeader(Header, frozen=True, kw_only=True):
+    """One inspection. `map` is None for FAULT, `thresholds` where none applied, `image` where none was kept."""
+
+    id: str
+    part: str
+    frame_name: str
+    triggered_ns: int
+    verdict: Verdict
+    score: float | None
+    signal: Signal
+    reason: str
+    timings_ms: dict[str, float]
+    map: MapShape | None
+    thresholds: Thresholds | None
+    image: ImageReference | None
+
+
+class ImageHeader(Header, frozen=True, kw_only=True):
+    """The frame of the inspection `id`, `height` x `width` pixels."""
+
+    id: str
+    encoding: str
+    height: Size
+    width: Size
+
+
+class Counters(msgspec.Struct, frozen=True):
+    """Since the boot: triggers taken, and results by verdict."""
+
+    triggers: Count = 0
+    results: dict[Verdict, Count] = {}
+
+
+class StateHeader(Header, frozen=True, kw_only=True):
+    """How the station is, once a second and at each change. `ended`: its source has no more frames."""
+
+    state: State
+    reason: str
+    counters: Counters
+    ended: bool
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ResultMessage:
+    """Topic `result`. `map_units` is (rows, columns, classes) int8, None when the header's `map` is."""
+
+    header: ResultHeader
+    map_units: MapUnits | None
+
+
+@dataclass(frozen=True, slots=True)
+class ImageMessage:
+    """Topic `image`. `data` is the encoded image."""
+
+    header: ImageHeader
+    data: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class StateMessage:
+    """Topic `state`."""
+
+    header: StateHeader
+
+
+Message = ResultMessage | ImageMessage | StateMessage
+
+_Header = TypeVar("_Header", bound=Header)
+
+
+class _Schema(msgspec.Struct):
+    schema: int
+
+
+def encode_message(message: Message) -> list[bytes]:
+    """The frames, topic first."""
+    header = msgspec.json.encode(message.header)
+    match message:
+        case ResultMessage(map_units=units):
+            return [b"result", header, units.tobytes() if units is not None else b""]
+        case ImageMessage(data=data):
+            return [b"image", header, data]
+        case StateMessage():
+            return [b"state", header]
+
+
+def decode_message(frames: Sequence[bytes]) -> Message:
+    """The message in `frames`. Raises WireError, in one line, when they hold none or one of a newer schema."""
+    topic = bytes(frames[0]) if frames else b""
+    reader, count = _READERS.get(topic, (None, 0))
+    if reader is None:
+        raise WireError(f"a message of unknown topic {topic[:20]!r}")
+    if len(frames) != count:
+        raise WireError(f"a message of topic {topic.decode()} has {len(frames)} frames, not {count}")
+    return reader(frames)
+
+
+def plain(text: str) -> str:
+    """`text` as UTF-8 can hold it: file names may carry bytes that are none."""
+    return text.encode("utf-8", "backslashreplace").decode("utf-8")
+
+
+def _result(frames: Sequence[bytes]) -> ResultMessage:
+    header = _decode(frames[1], ResultHeader)
+    shape, data = header.map, frames[2]
+    size = math.prod((shape.rows, shape.columns, shape.classes)) if shape else 0
+    if len(data) != size:
+        raise WireError(f"result {header.id[:40]}: a map of {len(data)} bytes where its header says {size}")
+    if shape is None:
+        return ResultMessage(header, None)
+    return ResultMessage(header, np.frombuffer(data, np.int8).reshape(shape.rows, shape.columns, shape.classes))
+
+
+def _image(frames: Sequence[bytes]) -> ImageMessage:
+    return ImageMessage(_decode(frames[1], ImageHeader), frames[2])
+
+
+def _state(frames: Sequence[bytes]) -> StateMessage:
+    return StateMessage(_decode(frames[1], StateHeader))
+
+
+_READERS: dict[bytes, tuple[Callable[[Sequence[bytes]], Message], int]] = {
+    b"result": (_result, 3),
+    b"image": (_image, 3),
+    b"state": (_state, 2),
+}
+
+
+def _decode(data: bytes, kind: type[_Header]) -> _Header:
+    try:
+        schema = msgspec.json.decode(data, type=_Schema).schema
+        if schema > SCHEMA:
+            raise WireError(f"a message of schema {schema}; this okng reads up to {SCHEMA}: update okng here")
+        return msgspec.json.decode(data, type=kind)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise WireError(f"not a {kind.__name__}: {error}") from None

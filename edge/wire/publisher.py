@@ -1,0 +1,162 @@
+"""The publishing side: results, frames and state, to whoever listens."""
+
+from __future__ import annotations
+
+from collections import Counter
+from types import TracebackType
+from typing import Self
+
+import zmq
+
+from edge.contract.cam import Thresholds
+from edge.contract.card import Tensor
+from edge.contract.types import Inspection, State
+from edge.errors import WireError
+from edge.wire.messages import (
+    Counters,
+    ImageHeader,
+    ImageMessage,
+    ImageReference,
+    MapShape,
+    Message,
+    ResultHeader,
+    ResultMessage,
+    StateHeader,
+    StateMessage,
+    Topic,
+    encode_message,
+    plain,
+)
+from edge.wire.sockets import bind
+
+HIGH_WATER = 10_000
+"""Messages that wait for one slow subscriber; what comes on top it does not get, and sees by the numbers."""
+LINGER_MS = 200
+
+
+class Publisher:
+    """A PUB socket that never waits for anybody. Belongs to one thread, from its making on.
+
+    It numbers the messages itself. Publish a result only once the journal has acknowledged it.
+    """
+
+    def __init__(self, context: zmq.Context[zmq.Socket[bytes]], address: str, *, station: str, boot: str) -> None:
+        """Raises WireError when `address` is not allowed, in use or cannot be made (see `sockets.bind`)."""
+        self._station, self._boot = plain(station), boot
+        self._numbers: Counter[Topic] = Counter()
+        self._last: tuple[int, int | None] = (0, None)
+        self._socket = context.socket(zmq.PUB)
+        self._socket.setsockopt(zmq.SNDHWM, HIGH_WATER)
+        self._socket.setsockopt(zmq.LINGER, LINGER_MS)
+        try:
+            self.address = bind(self._socket, address)
+        except BaseException:
+            self._socket.close()
+            raise
+
+    def result(
+        self,
+        inspection: Inspection,
+        *,
+        bundle: str,
+        output: Tensor | None,
+        thresholds: Thresholds | None,
+        image: ImageReference | None = None,
+    ) -> None:
+        """Publishes one inspection. `bundle` is the digest of the one that judged it, `output` its card's.
+
+        `output` may be None only when there is no map. Raises WireError when the socket is gone.
+        """
+        judgement, frame = inspection.judgement, inspection.frame
+        captured_ns = frame.captured_ns if frame else None
+        header = ResultHeader(
+            station=self._station,
+            boot=self._boot,
+            number=self._next(Topic.RESULT),
+            sequence=inspection.sequence,
+            captured_ns=captured_ns,
+            bundle=bundle,
+            id=inspection.id,
+            part=plain(inspection.part),
+            frame_name=plain(frame.name) if frame else "",
+            triggered_ns=inspection.triggered_ns,
+            verdict=judgement.verdict,
+            score=judgement.score,
+            signal=inspection.signal,
+            reason=plain(judgement.reason),
+            timings_ms=judgement.timings_ms,
+            map=_shape(inspection, output),
+            thresholds=thresholds,
+            image=image,
+        )
+        self._last = (inspection.sequence, captured_ns)
+        self._send(ResultMessage(header, judgement.map_units))
+
+    def image(self, inspection: Inspection, data: bytes, *, bundle: str, encoding: str = "jpeg") -> None:
+        """Publishes an inspection's frame, encoded as `data`. Raises ValueError when it has no frame; WireError."""
+        frame = inspection.frame
+        if frame is None:
+            raise ValueError(f"inspection {inspection.id} has no frame")
+        height, width = frame.pixels.shape[:2]
+        header = ImageHeader(
+            station=self._station,
+            boot=self._boot,
+            number=self._next(Topic.IMAGE),
+            sequence=inspection.sequence,
+            captured_ns=frame.captured_ns,
+            bundle=bundle,
+            id=inspection.id,
+            encoding=encoding,
+            height=height,
+            width=width,
+        )
+        self._send(ImageMessage(header, data))
+
+    def state(self, state: State, *, bundle: str, counters: Counters, reason: str = "", ended: bool = False) -> None:
+        """Publishes how the station is: call it at each change, and once a second in between. Raises WireError."""
+        sequence, captured_ns = self._last
+        header = StateHeader(
+            station=self._station,
+            boot=self._boot,
+            number=self._next(Topic.STATE),
+            sequence=sequence,
+            captured_ns=captured_ns,
+            bundle=bundle,
+            state=state,
+            reason=plain(reason),
+            counters=counters,
+            ended=ended,
+        )
+        self._send(StateMessage(header))
+
+    def close(self) -> None:
+        """May be called twice."""
+        self._socket.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def _next(self, topic: Topic) -> int:
+        self._numbers[topic] += 1
+        return self._numbers[topic]
+
+    def _send(self, message: Message) -> None:
+        try:
+            self._socket.send_multipart(encode_message(message), zmq.NOBLOCK)
+        except zmq.ZMQError as error:
+            raise WireError(f"{self.address}: cannot publish: {error.strerror}") from error
+
+
+def _shape(inspection: Inspection, output: Tensor | None) -> MapShape | None:
+    units = inspection.judgement.map_units
+    if units is None:
+        return None
+    if output is None:
+        raise ValueError(f"inspection {inspection.id} has a map, so the model's output must be given to read it")
+    rows, columns, classes = units.shape
+    return MapShape(rows, columns, classes, output.scale, output.zero_point)

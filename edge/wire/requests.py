@@ -1,0 +1,206 @@
+"""Commands and their answers as frames: pure, no sockets. PROTOCOL.md is the specification."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Annotated, Any
+
+import msgspec
+
+from edge.contract.types import Decision
+from edge.errors import WireError
+from edge.wire.messages import SCHEMA, plain
+
+LARGEST_REQUEST = 16 * 1024
+"""Bytes of a request; what is larger is answered `too_large`."""
+LARGEST_FRAME = 64 * 1024
+"""Bytes of a frame; the peer that sends a larger one is cut off, and gets no answer."""
+
+Text = Annotated[str, msgspec.Meta(max_length=1000, pattern=r"^[^\x00-\x1f\x7f]*\Z")]
+Name = Annotated[str, msgspec.Meta(min_length=1, max_length=200, pattern=r"^[^\x00-\x1f\x7f]*\Z")]
+Part = Annotated[str, msgspec.Meta(max_length=200, pattern=r"^[^\x00-\x1f\x7f]*\Z")]
+RequestId = Annotated[str, msgspec.Meta(min_length=1, max_length=64, pattern=r"^[A-Za-z0-9._:-]+\Z")]
+InspectionId = Annotated[str, msgspec.Meta(pattern=r"^[0-9a-f]{8}-[0-9]{1,18}\Z")]
+
+
+class ErrorCode(StrEnum):
+    """Why a request was not carried out; the table in PROTOCOL.md."""
+
+    BAD_FRAMES = "bad_frames"
+    TOO_LARGE = "too_large"
+    BAD_JSON = "bad_json"
+    BAD_REQUEST = "bad_request"
+    UNSUPPORTED_SCHEMA = "unsupported_schema"
+    UNKNOWN_COMMAND = "unknown_command"
+    UNKNOWN_INSPECTION = "unknown_inspection"
+    WRONG_STATE = "wrong_state"
+    BUSY = "busy"
+    REFUSED = "refused"
+    INTERNAL = "internal"
+
+
+class Status(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_field="name", tag="status"):
+    """How the station is."""
+
+
+class Start(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_field="name", tag="start"):
+    """Inspect what the line triggers, until `Stop`."""
+
+
+class Stop(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_field="name", tag="stop"):
+    """Inspect no more."""
+
+
+class Trigger(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_field="name", tag="trigger"):
+    """Inspect the part in front of the camera, once."""
+
+    part: Part = ""
+
+
+class Decide(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_field="name", tag="decide"):
+    """An operator's decision on an inspection."""
+
+    inspection: InspectionId
+    decision: Decision
+    operator: Name
+    reason: Text = ""
+
+
+Command = Status | Start | Stop | Trigger | Decide
+COMMANDS = frozenset({"status", "start", "stop", "trigger", "decide"})
+
+
+class _Envelope(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    schema: int
+    request_id: RequestId
+    command: Command
+
+
+class _Id(msgspec.Struct):
+    request_id: RequestId
+
+
+class _Version(msgspec.Struct):
+    schema: int
+
+
+class _Named(msgspec.Struct):
+    name: str
+
+
+class _Outline(msgspec.Struct):
+    command: _Named
+
+
+class Failure(msgspec.Struct, frozen=True):
+    """Why not. `code` is one of `ErrorCode`, or one that a newer okng knows."""
+
+    code: str
+    message: str
+
+
+class Reply(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """The answer to one request: `result` when `ok`, else `error`. `request_id` is empty where none could be read."""
+
+    schema: int
+    request_id: str
+    ok: bool
+    result: dict[str, Any] | None = None
+    error: Failure | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """A valid request. `route` are the frames that lead the answer back."""
+
+    route: tuple[bytes, ...]
+    request_id: str
+    command: Command
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """An answer that says no."""
+
+    route: tuple[bytes, ...]
+    request_id: str
+    code: ErrorCode
+    message: str
+
+
+def encode_request(request_id: str, command: Command) -> bytes:
+    """The frame that asks for `command`."""
+    return msgspec.json.encode(_Envelope(SCHEMA, request_id, command))
+
+
+def decode_request(frames: Sequence[bytes]) -> Request | Refusal:
+    """What a peer asks, from the frames as a ROUTER receives them; whatever they hold, no error is raised."""
+    delimited = len(frames) == 3 and not frames[1]
+    route = tuple(frames[:2]) if delimited else tuple(frames[:1])
+    if len(frames) != 2 and not delimited:
+        return Refusal(route, "", ErrorCode.BAD_FRAMES, f"a request is one frame; got {len(frames) - 1}")
+    data = frames[-1]
+    if len(data) > LARGEST_REQUEST:
+        return Refusal(route, "", ErrorCode.TOO_LARGE, f"{len(data)} bytes; at most {LARGEST_REQUEST}")
+    try:
+        envelope = msgspec.json.decode(data, type=_Envelope)
+    except msgspec.ValidationError as error:
+        return _explain(route, data, str(error))
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        return Refusal(route, "", ErrorCode.BAD_JSON, str(error))
+    if envelope.schema != SCHEMA:
+        return _unsupported(route, envelope.request_id, envelope.schema)
+    return Request(route, envelope.request_id, envelope.command)
+
+
+def answer_frames(request: Request, result: Mapping[str, Any]) -> list[bytes]:
+    """The answer that it was done. `result` is what JSON holds, or structs and dataclasses of that."""
+    reply = {"schema": SCHEMA, "request_id": request.request_id, "ok": True, "result": result}
+    return [*request.route, msgspec.json.encode(reply)]
+
+
+def refusal_frames(refusal: Refusal) -> list[bytes]:
+    """The answer that it was not done, and why."""
+    failure = Failure(refusal.code.value, plain(refusal.message)[:1000])
+    reply = Reply(schema=SCHEMA, request_id=refusal.request_id, ok=False, error=failure)
+    return [*refusal.route, msgspec.json.encode(reply)]
+
+
+def decode_reply(data: bytes) -> Reply:
+    """Raises WireError when it is no reply, or of another schema."""
+    try:
+        reply = msgspec.json.decode(data, type=Reply)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise WireError(f"not a reply: {error}") from None
+    if reply.schema != SCHEMA:
+        raise WireError(f"a reply of schema {reply.schema}; this okng reads {SCHEMA}: update the older of the two")
+    if (reply.result is None) is reply.ok or (reply.error is None) is not reply.ok:
+        raise WireError("not a reply: it has a result exactly when ok, and an error exactly when not")
+    return reply
+
+
+def _explain(route: tuple[bytes, ...], data: bytes, said: str) -> Refusal:
+    """JSON that is no request: the closest code, and the request's id where that much can be read."""
+    found = _read(data, _Id)
+    request_id = found.request_id if found else ""
+    version, outline = _read(data, _Version), _read(data, _Outline)
+    if version and version.schema != SCHEMA:
+        return _unsupported(route, request_id, version.schema)
+    if outline and outline.command.name not in COMMANDS:
+        message = f"no command {outline.command.name[:40]!r}; there are {', '.join(sorted(COMMANDS))}"
+        return Refusal(route, request_id, ErrorCode.UNKNOWN_COMMAND, message)
+    return Refusal(route, request_id, ErrorCode.BAD_REQUEST, said)
+
+
+def _unsupported(route: tuple[bytes, ...], request_id: str, schema: int) -> Refusal:
+    message = f"schema {schema}; this okng answers {SCHEMA}: update the older of the two"
+    return Refusal(route, request_id, ErrorCode.UNSUPPORTED_SCHEMA, message)
+
+
+def _read(data: bytes, kind: type[Any]) -> Any | None:
+    try:
+        return msgspec.json.decode(data, type=kind)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return None

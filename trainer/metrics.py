@@ -1,0 +1,75 @@
+"""What the figures mean, each in one place. Scores are P(NG), 0 to 1; truth is True for ng."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.metrics import average_precision_score, precision_recall_curve, roc_auc_score
+
+from edge.contract.cam import Thresholds
+from edge.contract.types import Verdict
+
+Truth = NDArray[np.bool_]
+Scores = NDArray[np.float64]
+
+
+def auroc(truth: Truth, scores: Scores) -> float:
+    """Chance that an ng image scores above an ok one (Fawcett 2006); 0.5 where one class is absent."""
+    return float(roc_auc_score(truth, scores)) if truth.any() and not truth.all() else 0.5
+
+
+def average_precision(truth: Truth, scores: Scores) -> float:
+    """Area under the precision-recall curve, by steps; 0 without an ng image."""
+    return float(average_precision_score(truth, scores)) if truth.any() else 0.0
+
+
+def best_f1_threshold(truth: Truth, scores: Scores) -> float:
+    """The score that best parts ng from ok by F1, half way to the next lower score."""
+    precision, recall, thresholds = precision_recall_curve(truth, scores)
+    f1 = 2 * precision * recall / np.maximum(precision + recall, 1e-12)
+    chosen = float(thresholds[int(np.argmax(f1[:-1]))])
+    below = scores[scores < chosen]
+    return (chosen + float(below.max())) / 2 if below.size else chosen
+
+
+def choose_thresholds(truth: Truth, scores: Scores, tolerated: float = 0.02) -> Thresholds:
+    """OK, REVIEW and NG on validation scores.
+
+    REVIEW spans from the score that `tolerated` (a share) of the ng images fall below to the one that as large a
+    share of the ok images reach. Where the classes part cleanly and these cross, the band is half of the gap around
+    the middle. With few ng images this is an estimate, not a guarantee: n images cannot speak of less than 1/n.
+    """
+    escape = float(np.quantile(scores[truth], tolerated, method="lower"))
+    alarm = float(np.quantile(scores[~truth], 1 - tolerated, method="higher"))
+    if escape > alarm:
+        quarter = (escape - alarm) / 4
+        return Thresholds(ok_below=alarm + quarter, ng_from=escape - quarter)
+    return Thresholds(ok_below=escape, ng_from=min(1.0, float(np.nextafter(alarm, 1))))
+
+
+def verdict_counts(truth: Truth, scores: Scores, thresholds: Thresholds) -> dict[str, dict[str, int]]:
+    """Images by label and verdict: `counts["ng"]["ok"]` are the escapes."""
+    counts = {label: dict.fromkeys((Verdict.OK, Verdict.REVIEW, Verdict.NG), 0) for label in ("ok", "ng")}
+    for is_ng, score in zip(truth, scores, strict=True):
+        counts["ng" if is_ng else "ok"][thresholds.verdict(float(score))] += 1
+    return {label: {verdict.value: count for verdict, count in row.items()} for label, row in counts.items()}
+
+
+def peak_hit(peak_xy: tuple[int, int], mask: NDArray[np.uint8], reach_px: float) -> bool:
+    """Whether the map's peak lies on the mask, or within `reach_px` of it (pixels of the mask)."""
+    x, y = peak_xy
+    if not mask.any():
+        return False
+    away = cv2.distanceTransform((mask == 0).astype(np.uint8), cv2.DIST_L2, 5)
+    return bool(away[min(y, mask.shape[0] - 1), min(x, mask.shape[1] - 1)] <= reach_px)
+
+
+def map_correlation(first: Sequence[NDArray], second: Sequence[NDArray]) -> float:
+    """Pearson's correlation over all places of all maps; 1 where both are flat."""
+    a, b = (np.concatenate([m.ravel() for m in maps]).astype(np.float64) for maps in (first, second))
+    if a.std() == 0 or b.std() == 0:
+        return float(np.allclose(a - a.mean(), b - b.mean()))
+    return float(np.corrcoef(a, b)[0, 1])

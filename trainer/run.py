@@ -1,0 +1,109 @@
+"""A run: the folder that `okng train` leaves and `okng convert`, `okng evaluate` read.
+
+    run.json  model.keras  inputs.npz  golden/{ok,ng}-N.png  provenance.csv  metrics.json  report.html
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import numpy as np
+
+from edge.contract.cam import Pooling, Thresholds
+from edge.contract.preprocess import PreprocessSpec
+from edge.errors import DataError
+from trainer.split import Split
+
+RECORD, MODEL, INPUTS, PROVENANCE = "run.json", "model.keras", "inputs.npz", "provenance.csv"
+
+
+class RunRecord(msgspec.Struct, frozen=True, kw_only=True):
+    """What `run.json` holds: all that the network needs to be used, and how it came to be."""
+
+    schema: int = 1
+    name: str
+    preprocess: PreprocessSpec
+    pooling: Pooling
+    thresholds: Thresholds
+    training: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Inputs:
+    """Model inputs kept for conversion: some of the training part to calibrate with, all of the validation part.
+
+    Each is (n, height, width, channels) uint8.
+    """
+
+    calibration: np.ndarray
+    validation: np.ndarray
+    validation_truth: np.ndarray
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """A run on disk."""
+
+    path: Path
+    record: RunRecord
+
+    def model(self) -> Any:
+        """The Keras network. Raises DataError when its file cannot be read."""
+        import keras
+
+        try:
+            return keras.models.load_model(self.path / MODEL, compile=False)
+        except (OSError, ValueError) as error:
+            raise DataError(f"{self.path / MODEL}: cannot be read: {error}; train again") from None
+
+    def inputs(self) -> Inputs:
+        """What was kept for conversion."""
+        try:
+            with np.load(self.path / INPUTS) as arrays:
+                return Inputs(arrays["calibration"], arrays["validation"], arrays["validation_truth"])
+        except (OSError, ValueError, KeyError) as error:
+            raise DataError(f"{self.path / INPUTS}: cannot be read: {error}; train again") from None
+
+    def golden(self) -> list[tuple[str, Path]]:
+        """(label, file) of the frames that may prove a bundle."""
+        return [(path.stem.split("-")[0], path) for path in sorted((self.path / "golden").glob("*.png"))]
+
+
+def is_run(path: Path) -> bool:
+    """Whether this folder is a run."""
+    return (path / RECORD).is_file()
+
+
+def read_run(path: Path) -> Run:
+    """Raises DataError when the folder is no run."""
+    try:
+        return Run(path, msgspec.json.decode((path / RECORD).read_bytes(), type=RunRecord))
+    except OSError as error:
+        raise DataError(f"{path}: is no run of okng train: {RECORD}: {error.strerror}") from None
+    except msgspec.DecodeError as error:
+        raise DataError(f"{path / RECORD}: damaged: {error}; train again") from None
+
+
+def provenance(split: Split) -> bytes:
+    """CSV of every image that had a part in the run: image, label, kind, group, part, sha256."""
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(("image", "label", "kind", "group", "part", "sha256"))
+    for part, samples in (("train", split.train), ("validation", split.validation), ("test", split.test)):
+        for sample in samples:
+            writer.writerow((sample.name, sample.label, sample.kind, sample.group, part, sample.sha256))
+    return text.getvalue().encode()
+
+
+def seen_in_training(file: Path) -> set[str]:
+    """SHA-256 of the images that trained or chose, from a provenance file."""
+    try:
+        with file.open(newline="", encoding="utf-8") as lines:
+            return {row["sha256"] for row in csv.DictReader(lines) if row["part"] != "test"}
+    except (OSError, KeyError, UnicodeDecodeError) as error:
+        raise DataError(f"{file}: cannot be read: {error}") from None

@@ -1,0 +1,206 @@
+"""What `okng train` does: read, split, train, choose thresholds, evaluate, and leave a run."""
+
+from __future__ import annotations
+
+import sys
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import cv2
+import keras
+import msgspec
+import numpy as np
+import tensorflow as tf
+
+from edge import __version__
+from edge.contract.cam import Thresholds, pool
+from edge.contract.images import read_image
+from edge.contract.preprocess import PreprocessSpec, preprocess
+from edge.contract.storage import new_folder
+from edge.contract.types import Verdict
+from trainer import run as runs
+from trainer.dataset import Loaded, Sample, load_images, read_samples, require_both_classes
+from trainer.evaluate import Subject, evaluate, figures, keras_judge
+from trainer.metrics import auroc, average_precision, best_f1_threshold, choose_thresholds
+from trainer.report import render_report
+from trainer.split import Split, split_samples
+from trainer.train import Plan, Progress, Trained, plan_as_dict, predict_maps, train
+
+CALIBRATION_IMAGES = 128
+GOLDEN_PER_LABEL = 4
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What was asked of `okng train`. `colour` None: grey where all images are grey."""
+
+    data: Path
+    out: Path
+    size: int
+    colour: str | None
+    test_fold: int | None
+    plan: Plan
+    spec: PreprocessSpec = PreprocessSpec()
+
+
+@dataclass(frozen=True, slots=True)
+class Listener:
+    """Who hears of the progress: images read, training steps, and what stands in between."""
+
+    reading: Callable[[int, int], None]
+    training: Callable[[Progress], None]
+    say: Callable[[str], None]
+
+
+@dataclass(frozen=True, slots=True)
+class _Part:
+    """One side of a split, ready for the network."""
+
+    samples: list[Sample]
+    inputs: np.ndarray
+    truth: np.ndarray
+
+
+def run_training(request: Request, listener: Listener) -> dict[str, Any]:
+    """Leaves a run at `request.out`, whole or not at all, and returns its figures.
+
+    Raises DataError when the images cannot be used and UsageError when the place is taken or cannot be written.
+    """
+    with new_folder(request.out) as folder:
+        samples = read_samples(request.data)
+        split = split_samples(samples, seed=request.plan.seed, test_fold=request.test_fold)
+        for part, where in ((split.train, "training part"), (split.validation, "validation part")):
+            require_both_classes(part, f"{request.data}, {where}")
+        spec = _spec_for(request, split)
+        loaded = load_images([*split.train, *split.validation], lambda pixels: preprocess(pixels, spec), listener.reading)
+        for name, reason in loaded.unreadable:
+            listener.say(f"left out {name}: {reason}")
+        learning, held = _parts(loaded, split)
+        trained = train(learning.inputs, learning.truth, held.inputs, held.truth, request.plan, listener.training)
+        listener.say("choosing thresholds on the validation part")
+        return _write_run(folder, request, spec, split, loaded, learning, held, trained)
+
+
+def _spec_for(request: Request, split: Split) -> PreprocessSpec:
+    colour = request.colour or ("grey" if _all_grey(split.train[:: max(1, len(split.train) // 16)]) else "bgr")
+    return msgspec.structs.replace(request.spec, width=request.size, height=request.size, colour=colour)
+
+
+def _all_grey(samples: list[Sample]) -> bool:
+    """Whether these images carry no colour; those that cannot be read say nothing."""
+    images = (cv2.imread(str(sample.path), cv2.IMREAD_COLOR) for sample in samples)
+    return all(int(np.ptp(image.astype(np.int16), axis=2).max()) <= 8 for image in images if image is not None)
+
+
+def _parts(loaded: Loaded, split: Split) -> tuple[_Part, _Part]:
+    names = {sample.name for sample in split.validation}
+    sides: tuple[list[int], list[int]] = ([], [])
+    for index, sample in enumerate(loaded.samples):
+        sides[sample.name in names].append(index)
+    return _part(loaded, sides[0], "training part"), _part(loaded, sides[1], "validation part")
+
+
+def _part(loaded: Loaded, indices: list[int], where: str) -> _Part:
+    samples = [loaded.samples[i] for i in indices]
+    require_both_classes(samples, where)
+    truth = np.array([sample.is_ng for sample in samples])
+    return _Part(samples, np.stack([loaded.images[i] for i in indices]), truth)
+
+
+def _write_run(
+    folder: Path, request: Request, spec: PreprocessSpec, split: Split, loaded: Loaded, learning: _Part, held: _Part,
+    trained: Trained,
+) -> dict[str, Any]:  # fmt: skip
+    maps = predict_maps(trained.model, held.inputs)
+    scores = 1.0 / (1.0 + np.exp(-pool(maps, request.plan.pooling)[:, 0].astype(np.float64)))
+    thresholds = choose_thresholds(held.truth, scores)
+    facts = _facts(request, split, loaded, held, trained, scores)
+    record = runs.RunRecord(
+        name=request.data.resolve().name,
+        preprocess=spec,
+        pooling=request.plan.pooling,
+        thresholds=thresholds,
+        training=facts,
+    )
+    trained.model.save(folder / runs.MODEL)
+    (folder / runs.RECORD).write_bytes(msgspec.json.format(msgspec.json.encode(record), indent=1))
+    np.savez_compressed(
+        folder / runs.INPUTS,
+        calibration=_calibration(learning, request.plan.seed),
+        validation=held.inputs,
+        validation_truth=held.truth,
+    )
+    known = {sample.name: sample for sample in loaded.samples}
+    placed = Split(*([known.get(s.name, s) for s in part] for part in (split.train, split.validation, split.test)))
+    (folder / runs.PROVENANCE).write_bytes(runs.provenance(placed))
+    _keep_golden(folder / "golden", held, scores, thresholds)
+    metrics = {**facts, "history": trained.history, "validation": _report(folder, record, trained, held)}
+    (folder / "metrics.json").write_bytes(msgspec.json.format(msgspec.json.encode(metrics), indent=1))
+    return {**facts, "thresholds": msgspec.to_builtins(thresholds)}
+
+
+def _report(folder: Path, record: runs.RunRecord, trained: Trained, held: _Part) -> dict[str, Any]:
+    """Writes the page on the validation images, which chose weights and thresholds, and returns their metrics."""
+    judge = keras_judge(trained.model, record.preprocess, record.pooling, record.thresholds)
+    subject = Subject("float network, validation images", judge, record.preprocess, record.thresholds, set())
+    evaluation = evaluate(subject, held.samples)
+    metrics = figures(evaluation)
+    title = f"{record.name}: training report"
+    facts = {key: value for key, value in record.training.items() if not isinstance(value, list)}
+    page = render_report(title, evaluation, metrics, history=trained.history, facts=facts)
+    (folder / "report.html").write_text(page, encoding="utf-8")
+    return metrics
+
+
+def _facts(
+    request: Request, split: Split, loaded: Loaded, held: _Part, trained: Trained, scores: np.ndarray
+) -> dict[str, Any]:  # fmt: skip
+    counts = {
+        name: dict(sorted(Counter(sample.kind for sample in part).items()))
+        for name, part in (("train", split.train), ("validation", split.validation), ("test", split.test))
+    }
+    return {
+        "data": request.data.resolve().name,
+        "images": counts,
+        "unreadable": [name for name, _ in loaded.unreadable],
+        "test_fold": request.test_fold,
+        "validation_auroc": auroc(held.truth, scores),
+        "validation_ap": average_precision(held.truth, scores),
+        "best_f1_threshold": best_f1_threshold(held.truth, scores),
+        "weights": int(trained.model.count_params()),
+        "best_step": trained.best_step,
+        "train_seconds": round(trained.seconds, 1),
+        "plan": plan_as_dict(request.plan),
+        "versions": {
+            "okng": __version__,
+            "python": sys.version.split()[0],
+            "tensorflow": tf.__version__,
+            "keras": keras.__version__,
+            "numpy": np.__version__,
+            "opencv": cv2.__version__,
+        },
+    }
+
+
+def _calibration(part: _Part, seed: int) -> np.ndarray:
+    """Training inputs of both classes, as equal in number as there are: ranges without ng would clip the defects."""
+    rng = np.random.default_rng(seed)
+    half = CALIBRATION_IMAGES // 2
+    chosen = [rng.permutation(np.flatnonzero(part.truth == label))[:half] for label in (True, False)]
+    return part.inputs[np.concatenate(chosen)]
+
+
+def _keep_golden(folder: Path, part: _Part, scores: np.ndarray, thresholds: Thresholds) -> None:
+    """Of each label the frames judged most clearly right, as lossless copies: they prove the bundle on a board."""
+    folder.mkdir()
+    right = {"ok": Verdict.OK, "ng": Verdict.NG}
+    for label, is_ng in (("ok", False), ("ng", True)):
+        indices = np.flatnonzero(part.truth == is_ng)
+        order = indices[np.argsort(-scores[indices] if is_ng else scores[indices], kind="stable")]
+        judged_right = [i for i in order if thresholds.verdict(float(scores[i])) == right[label]]
+        for count, index in enumerate((judged_right or list(order))[:GOLDEN_PER_LABEL], 1):
+            pixels = read_image(part.samples[index].path)
+            cv2.imwrite(str(folder / f"{label}-{count}.png"), pixels)
