@@ -31,7 +31,9 @@ def convert(run: Run, out: Path, tell: Tell) -> Card:
     model = quantize(network, inputs.calibration)
     engine = Engine(model)
     tell("comparing float with int8")
-    parity = compare(run, predict_maps(network, inputs.validation), [engine.invoke(i) for i in inputs.validation], engine)
+    parity = compare(
+        run, predict_maps(network, inputs.validation), [engine.invoke(i) for i in inputs.validation], engine
+    )
     golden, frames = _golden_frames(run, engine)
     record = run.record
     card = Card(

@@ -9,12 +9,16 @@ import sys
 from importlib.metadata import entry_points
 from pathlib import Path
 from types import FrameType
-from typing import NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
 
 from edge import __version__
 from edge.errors import OkngError
+
+if TYPE_CHECKING:
+    from edge.wire.client import Station
+    from edge.wire.messages import ResultMessage
 
 NEEDS_TRAINING_EXTRA = ("train", "evaluate", "convert")
 config_option = click.option(
@@ -131,6 +135,119 @@ def verify(bundle: Path, as_json: bool) -> None:
         f"{bundle}: good. Digest {proof.digest[:12]}, {proof.golden} golden frames judged as recorded (maps within "
         f"{proof.worst_units} units), invoke {proof.invoke_ms} ms with {proof.runtime}"
     )
+
+
+@okng.command()
+@config_option
+@click.option("--json", "as_json", is_flag=True, help="Print each result as a JSON line.")
+@click.option("--count", type=click.IntRange(1), help="End after so many results.")
+def watch(config: Path, as_json: bool, count: int | None) -> None:
+    """Show the station's verdicts as they come, until Ctrl-C.
+
+    \b
+    Example: okng watch --config station.toml
+    """
+    import itertools
+
+    import msgspec
+
+    from edge.wire.messages import ResultMessage, StateMessage, Topic
+
+    seen = itertools.count(1)
+    with _station(config, topics=(Topic.RESULT, Topic.STATE)) as station:
+        last = None
+        for message in station.results(silence_s=5.0):
+            if isinstance(message, ResultMessage):
+                click.echo(msgspec.json.encode(message.header) if as_json else _shown(message))
+                if next(seen) == count:
+                    return
+            elif isinstance(message, StateMessage) and not as_json:
+                now = (message.header.state, message.header.reason)
+                if now != last:
+                    click.secho(f"-- {': '.join(filter(None, now))}", dim=True)
+                last = now
+
+
+@okng.command()
+@config_option
+def status(config: Path) -> None:
+    """Print the station's state and counts as JSON."""
+    import json
+
+    from edge.wire.requests import Status
+
+    with _station(config) as station:
+        click.echo(json.dumps(station.request(Status()), indent=1))
+
+
+@okng.command()
+@config_option
+def start(config: Path) -> None:
+    """Let the station inspect."""
+    from edge.wire.requests import Start
+
+    with _station(config) as station:
+        station.request(Start())
+
+
+@okng.command()
+@config_option
+def stop(config: Path) -> None:
+    """Have the station inspect no more, until `okng start`. The daemon stays; SIGTERM ends it."""
+    from edge.wire.requests import Stop
+
+    with _station(config) as station:
+        station.request(Stop())
+
+
+@okng.command()
+@click.argument("part", default="")
+@config_option
+def trigger(part: str, config: Path) -> None:
+    """Inspect the part in front of the camera once, and print the id of the inspection.
+
+    \b
+    Example: okng trigger A-1024
+    """
+    from edge.wire.requests import Trigger
+
+    with _station(config) as station:
+        click.echo(station.request(Trigger(part))["inspection"])
+
+
+def _decision_command(name: str, summary: str) -> None:
+    @okng.command(name, help=f"{summary}\n\n\b\nExample: okng {name} 3f9a12c4-17 --reason 'only dust'")
+    @click.argument("inspection", metavar="ID")
+    @click.option("--operator", default=lambda: os.environ.get("USER", "operator"), help="Who decides.")
+    @click.option("--reason", default="", help="Why, for the record.")
+    @config_option
+    def decide(inspection: str, operator: str, reason: str, config: Path) -> None:
+        from edge.contract.types import Decision
+        from edge.wire.requests import Decide
+
+        with _station(config) as station:
+            station.request(Decide(inspection, Decision(name), operator, reason))
+        click.echo(f"{inspection}: {name}ed by {operator}")
+
+
+_decision_command("accept", "An operator accepts the part of inspection ID; the journal keeps it.")
+_decision_command("reject", "An operator rejects the part of inspection ID; the journal keeps it.")
+
+
+def _station(config: Path, **options: Any) -> Station:
+    from edge.config import read_config
+    from edge.wire.client import Station
+
+    station = read_config(config)
+    return Station(station.results_address, station.commands_address, **options)
+
+
+def _shown(message: ResultMessage) -> str:
+    header = message.header
+    colour = {"ok": "green", "ng": "red", "review": "yellow", "fault": "magenta"}[header.verdict]
+    score = "     " if header.score is None else f"{header.score:.3f}"
+    verdict = click.style(f"{header.verdict.upper():<7}", fg=colour, bold=True)
+    return f"{verdict} {score}  {header.id}  {header.part or header.frame_name}  {header.reason}".rstrip()
 
 
 def main() -> NoReturn:

@@ -66,7 +66,7 @@ def read_lines(path: Path) -> list[ReplayLine]:
     for number, line in enumerate(lines, 1):
         try:
             found.append(msgspec.json.decode(line, type=ReplayLine))
-        except (msgspec.DecodeError, RecursionError) as error:
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
             raise UsageError(f"{path}, line {number}: not a result of okng replay: {error}") from None
     return found
 

@@ -15,7 +15,7 @@ class Notifier:
 
     @property
     def watchdog_s(self) -> float | None:
-        """Seconds within which systemd wants to hear a WATCHDOG=1, None where it does not watch (sd_watchdog_enabled)."""
+        """Seconds within which systemd wants to hear WATCHDOG=1; None where it does not watch (sd_watchdog_enabled)."""
         microseconds, owner = os.environ.get("WATCHDOG_USEC", ""), os.environ.get("WATCHDOG_PID", "")
         if not microseconds.isdigit() or (owner and owner != str(os.getpid())):
             return None

@@ -25,23 +25,35 @@ class Recipe:
     brightness: float = 10.0
 
 
-def augment(image: np.ndarray, recipe: Recipe, rng: np.random.Generator) -> np.ndarray:
-    """A variation of a model input, uint8 of the same shape (height, width, channels)."""
-    varied = _light(_place(image, recipe, rng), recipe, rng)
-    if recipe.flip_horizontal and rng.random() < 0.5:
-        varied = varied[:, ::-1]
-    if recipe.flip_vertical and rng.random() < 0.5:
-        varied = varied[::-1]
-    return varied.reshape(image.shape)
+def augment(
+    image: np.ndarray, mask: np.ndarray | None, recipe: Recipe, rng: np.random.Generator
+) -> tuple[np.ndarray, np.ndarray | None]:  # fmt: skip
+    """A variation of a model input, uint8 of the same shape (height, width, channels), and of its mask alike.
+
+    `mask` is (height, width) uint8, 0 or 255, or None.
+    """
+    matrix = _placement(image.shape, recipe, rng)
+    flips = [np.s_[:, ::-1]] * (recipe.flip_horizontal and rng.random() < 0.5)
+    flips += [np.s_[::-1]] * (recipe.flip_vertical and rng.random() < 0.5)
+    varied = _light(_place(image, matrix, flips, cv2.INTER_LINEAR), recipe, rng).reshape(image.shape)
+    return varied, None if mask is None else _place(mask, matrix, flips, cv2.INTER_NEAREST)
 
 
-def _place(image: np.ndarray, recipe: Recipe, rng: np.random.Generator) -> np.ndarray:
-    height, width = image.shape[:2]
+def _placement(shape: tuple[int, ...], recipe: Recipe, rng: np.random.Generator) -> np.ndarray:
+    height, width = shape[:2]
     turn = rng.uniform(-1, 1) * recipe.rotation_deg
     zoom = 1 + rng.uniform(-1, 1) * recipe.zoom
     matrix = cv2.getRotationMatrix2D((width / 2, height / 2), turn, zoom)
     matrix[:, 2] += rng.uniform(-1, 1, 2) * recipe.shift * (width, height)
-    return cv2.warpAffine(image, matrix, (width, height), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT_101)
+    return matrix
+
+
+def _place(image: np.ndarray, matrix: np.ndarray, flips: list, method: int) -> np.ndarray:
+    size = (image.shape[1], image.shape[0])
+    placed = cv2.warpAffine(image, matrix, size, flags=method, borderMode=cv2.BORDER_REFLECT_101)
+    for flip in flips:
+        placed = placed[flip]
+    return np.ascontiguousarray(placed)
 
 
 def _light(image: np.ndarray, recipe: Recipe, rng: np.random.Generator) -> np.ndarray:

@@ -37,7 +37,9 @@ def synthesize(out: Path, count: int, ng_share: float, product: str, seed: int) 
 @click.command()
 @click.argument("data", type=click.Path(path_type=Path))
 @click.option("--out", required=True, type=click.Path(path_type=Path), help="Folder of the run; must not exist yet.")
-@click.option("--size", default=224, show_default=True, type=click.IntRange(32, 1024), help="Side of the input, pixels.")
+@click.option(
+    "--size", default=224, show_default=True, type=click.IntRange(32, 1024), help="Side of the input, pixels."
+)
 @click.option("--steps", default=1000, show_default=True, type=click.IntRange(1), help="Training steps of 32 images.")
 @click.option("--max-minutes", type=click.FloatRange(0.05), help="Finish within this time on slow machines.")
 @click.option("--test-fold", type=click.IntRange(0), help="Keep this fold out, for the report.")
@@ -45,11 +47,13 @@ def synthesize(out: Path, count: int, ng_share: float, product: str, seed: int) 
 @click.option("--region", help="LEFT,TOP,WIDTH,HEIGHT to inspect, as fractions of the frame.")
 @click.option("--clahe", type=click.FloatRange(0.1, 40), help="Equalise local contrast, with this clip limit.")
 @click.option("--flat-field", type=click.Path(path_type=Path), help="Image of an evenly lit blank, to even out light.")
-@click.option("--seed", default=0, show_default=True)
+@click.option("--masks/--no-masks", "use_masks", default=True, show_default=True, help="Learn from masks where given.")
+@click.option("--seed", default=0, show_default=True, help="The same seed and data give the same network.")
 @click.option("--json", "as_json", is_flag=True, help="Print the figures as JSON.")
 def train(
     data: Path, out: Path, size: int, steps: int, max_minutes: float | None, test_fold: int | None, colour: str | None,
-    region: str | None, clahe: float | None, flat_field: Path | None, seed: int, as_json: bool,
+    region: str | None, clahe: float | None, flat_field: Path | None, use_masks: bool,
+    seed: int, as_json: bool,
 ) -> None:  # fmt: skip
     """Train a network on the images in DATA and leave a run, with a report, in OUT.
 
@@ -64,7 +68,7 @@ def train(
 
     plan = Plan(steps=steps, seed=seed, max_seconds=max_minutes * 60 if max_minutes else None)
     with listening(quiet=as_json) as listener:
-        found = run_training(Request(data, out, size, colour, test_fold, plan, spec), listener)
+        found = run_training(Request(data, out, size, colour, test_fold, use_masks, plan, spec), listener)
     if as_json:
         click.echo(json.dumps(found))
         return

@@ -1,6 +1,6 @@
 """A run: the folder that `okng train` leaves and `okng convert`, `okng evaluate` read.
 
-    run.json  model.keras  inputs.npz  golden/{ok,ng}-N.png  provenance.csv  metrics.json  report.html
+run.json  model.keras  inputs.npz  golden/{ok,ng}-N.png  provenance.csv  metrics.json  report.html
 """
 
 from __future__ import annotations

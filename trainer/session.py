@@ -27,10 +27,12 @@ from trainer.evaluate import Subject, evaluate, figures, keras_judge
 from trainer.metrics import auroc, average_precision, best_f1_threshold, choose_thresholds
 from trainer.report import render_report
 from trainer.split import Split, split_samples
-from trainer.train import Plan, Progress, Trained, plan_as_dict, predict_maps, train
+from trainer.train import Part, Plan, Progress, Trained, plan_as_dict, predict_maps, train
 
 CALIBRATION_IMAGES = 128
 GOLDEN_PER_LABEL = 4
+MASK_LEVEL = 64
+"""Of 255: from here on a place that the resized mask covers only in part still counts."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,8 +44,17 @@ class Request:
     size: int
     colour: str | None
     test_fold: int | None
+    use_masks: bool
     plan: Plan
     spec: PreprocessSpec = PreprocessSpec()
+
+
+@dataclass(frozen=True, slots=True)
+class _Side:
+    """One side of the split: whose images, and what the network gets of them."""
+
+    samples: list[Sample]
+    part: Part
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,15 +64,6 @@ class Listener:
     reading: Callable[[int, int], None]
     training: Callable[[Progress], None]
     say: Callable[[str], None]
-
-
-@dataclass(frozen=True, slots=True)
-class _Part:
-    """One side of a split, ready for the network."""
-
-    samples: list[Sample]
-    inputs: np.ndarray
-    truth: np.ndarray
 
 
 def run_training(request: Request, listener: Listener) -> dict[str, Any]:
@@ -75,11 +77,13 @@ def run_training(request: Request, listener: Listener) -> dict[str, Any]:
         for part, where in ((split.train, "training part"), (split.validation, "validation part")):
             require_both_classes(part, f"{request.data}, {where}")
         spec = _spec_for(request, split)
-        loaded = load_images([*split.train, *split.validation], lambda pixels: preprocess(pixels, spec), listener.reading)
+        loaded = load_images(
+            [*split.train, *split.validation], lambda pixels: preprocess(pixels, spec), listener.reading
+        )
         for name, reason in loaded.unreadable:
             listener.say(f"left out {name}: {reason}")
-        learning, held = _parts(loaded, split)
-        trained = train(learning.inputs, learning.truth, held.inputs, held.truth, request.plan, listener.training)
+        learning, held = _sides(loaded, split, request)
+        trained = train(learning.part, held.part, request.plan, listener.training)
         listener.say("choosing thresholds on the validation part")
         return _write_run(folder, request, spec, split, loaded, learning, held, trained)
 
@@ -95,29 +99,50 @@ def _all_grey(samples: list[Sample]) -> bool:
     return all(int(np.ptp(image.astype(np.int16), axis=2).max()) <= 8 for image in images if image is not None)
 
 
-def _parts(loaded: Loaded, split: Split) -> tuple[_Part, _Part]:
+def _sides(loaded: Loaded, split: Split, request: Request) -> tuple[_Side, _Side]:
     names = {sample.name for sample in split.validation}
-    sides: tuple[list[int], list[int]] = ([], [])
+    indices: tuple[list[int], list[int]] = ([], [])
     for index, sample in enumerate(loaded.samples):
-        sides[sample.name in names].append(index)
-    return _part(loaded, sides[0], "training part"), _part(loaded, sides[1], "validation part")
+        indices[sample.name in names].append(index)
+    return (
+        _side(loaded, indices[0], f"{request.data}, training part", request),
+        _side(loaded, indices[1], f"{request.data}, validation part", request),
+    )
 
 
-def _part(loaded: Loaded, indices: list[int], where: str) -> _Part:
+def _side(loaded: Loaded, indices: list[int], where: str, request: Request) -> _Side:
     samples = [loaded.samples[i] for i in indices]
     require_both_classes(samples, where)
     truth = np.array([sample.is_ng for sample in samples])
-    return _Part(samples, np.stack([loaded.images[i] for i in indices]), truth)
+    masks = [_mask(sample, request) if request.use_masks else None for sample in samples]
+    return _Side(samples, Part(np.stack([loaded.images[i] for i in indices]), truth, masks))
+
+
+def _mask(sample: Sample, request: Request) -> np.ndarray | None:
+    """The mask as the network sees it: cut and scaled as its image is, (size, size) uint8, 0 or 255."""
+    if sample.mask is None or not sample.is_ng:
+        return None
+    plain = msgspec.structs.replace(
+        request.spec,
+        width=request.size,
+        height=request.size,
+        colour="grey",
+        normalise="none",
+        clahe=None,
+        flat_field=None,
+    )
+    seen = preprocess(read_image(sample.mask), plain)[..., 0]
+    return np.where(seen >= MASK_LEVEL, 255, 0).astype(np.uint8)
 
 
 def _write_run(
-    folder: Path, request: Request, spec: PreprocessSpec, split: Split, loaded: Loaded, learning: _Part, held: _Part,
+    folder: Path, request: Request, spec: PreprocessSpec, split: Split, loaded: Loaded, learning: _Side, held: _Side,
     trained: Trained,
 ) -> dict[str, Any]:  # fmt: skip
-    maps = predict_maps(trained.model, held.inputs)
+    maps = predict_maps(trained.model, held.part.inputs)
     scores = 1.0 / (1.0 + np.exp(-pool(maps, request.plan.pooling)[:, 0].astype(np.float64)))
-    thresholds = choose_thresholds(held.truth, scores)
-    facts = _facts(request, split, loaded, held, trained, scores)
+    thresholds = choose_thresholds(held.part.truth, scores)
+    facts = _facts(request, split, loaded, learning, held, trained, scores)
     record = runs.RunRecord(
         name=request.data.resolve().name,
         preprocess=spec,
@@ -130,8 +155,8 @@ def _write_run(
     np.savez_compressed(
         folder / runs.INPUTS,
         calibration=_calibration(learning, request.plan.seed),
-        validation=held.inputs,
-        validation_truth=held.truth,
+        validation=held.part.inputs,
+        validation_truth=held.part.truth,
     )
     known = {sample.name: sample for sample in loaded.samples}
     placed = Split(*([known.get(s.name, s) for s in part] for part in (split.train, split.validation, split.test)))
@@ -142,7 +167,7 @@ def _write_run(
     return {**facts, "thresholds": msgspec.to_builtins(thresholds)}
 
 
-def _report(folder: Path, record: runs.RunRecord, trained: Trained, held: _Part) -> dict[str, Any]:
+def _report(folder: Path, record: runs.RunRecord, trained: Trained, held: _Side) -> dict[str, Any]:
     """Writes the page on the validation images, which chose weights and thresholds, and returns their metrics."""
     judge = keras_judge(trained.model, record.preprocess, record.pooling, record.thresholds)
     subject = Subject("float network, validation images", judge, record.preprocess, record.thresholds, set())
@@ -156,7 +181,7 @@ def _report(folder: Path, record: runs.RunRecord, trained: Trained, held: _Part)
 
 
 def _facts(
-    request: Request, split: Split, loaded: Loaded, held: _Part, trained: Trained, scores: np.ndarray
+    request: Request, split: Split, loaded: Loaded, learning: _Side, held: _Side, trained: Trained, scores: np.ndarray
 ) -> dict[str, Any]:  # fmt: skip
     counts = {
         name: dict(sorted(Counter(sample.kind for sample in part).items()))
@@ -167,9 +192,10 @@ def _facts(
         "images": counts,
         "unreadable": [name for name, _ in loaded.unreadable],
         "test_fold": request.test_fold,
-        "validation_auroc": auroc(held.truth, scores),
-        "validation_ap": average_precision(held.truth, scores),
-        "best_f1_threshold": best_f1_threshold(held.truth, scores),
+        "masks": sum(mask is not None for mask in learning.part.masks),
+        "validation_auroc": auroc(held.part.truth, scores),
+        "validation_ap": average_precision(held.part.truth, scores),
+        "best_f1_threshold": best_f1_threshold(held.part.truth, scores),
         "weights": int(trained.model.count_params()),
         "best_step": trained.best_step,
         "train_seconds": round(trained.seconds, 1),
@@ -185,22 +211,22 @@ def _facts(
     }
 
 
-def _calibration(part: _Part, seed: int) -> np.ndarray:
+def _calibration(side: _Side, seed: int) -> np.ndarray:
     """Training inputs of both classes, as equal in number as there are: ranges without ng would clip the defects."""
     rng = np.random.default_rng(seed)
     half = CALIBRATION_IMAGES // 2
-    chosen = [rng.permutation(np.flatnonzero(part.truth == label))[:half] for label in (True, False)]
-    return part.inputs[np.concatenate(chosen)]
+    chosen = [rng.permutation(np.flatnonzero(side.part.truth == label))[:half] for label in (True, False)]
+    return side.part.inputs[np.concatenate(chosen)]
 
 
-def _keep_golden(folder: Path, part: _Part, scores: np.ndarray, thresholds: Thresholds) -> None:
+def _keep_golden(folder: Path, side: _Side, scores: np.ndarray, thresholds: Thresholds) -> None:
     """Of each label the frames judged most clearly right, as lossless copies: they prove the bundle on a board."""
     folder.mkdir()
     right = {"ok": Verdict.OK, "ng": Verdict.NG}
     for label, is_ng in (("ok", False), ("ng", True)):
-        indices = np.flatnonzero(part.truth == is_ng)
+        indices = np.flatnonzero(side.part.truth == is_ng)
         order = indices[np.argsort(-scores[indices] if is_ng else scores[indices], kind="stable")]
         judged_right = [i for i in order if thresholds.verdict(float(scores[i])) == right[label]]
         for count, index in enumerate((judged_right or list(order))[:GOLDEN_PER_LABEL], 1):
-            pixels = read_image(part.samples[index].path)
+            pixels = read_image(side.samples[index].path)
             cv2.imwrite(str(folder / f"{label}-{count}.png"), pixels)

@@ -76,9 +76,7 @@ def _take_share(
     return [s for s in samples if s.group in taken], [s for s in samples if s.group not in taken]
 
 
-def _take_groups(
-    names: list[str], groups: dict[str, list[Sample]], share: float, rng: np.random.Generator
-) -> set[str]:
+def _take_groups(names: list[str], groups: dict[str, list[Sample]], share: float, rng: np.random.Generator) -> set[str]:
     if len(names) < 2:
         return set()
     order = [names[i] for i in rng.permutation(len(names))]

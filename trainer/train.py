@@ -9,6 +9,7 @@ from dataclasses import asdict, dataclass, field
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
+import cv2
 import keras
 import numpy as np
 
@@ -16,6 +17,9 @@ from edge.contract.cam import Pooling, pool
 from trainer.augment import Recipe, augment
 from trainer.metrics import auroc, average_precision
 from trainer.model import house_network
+
+TOUCHED_SHARE = 0.1
+"""Of a map cell's area: from this much on, a mask touches it."""
 
 Tell = Callable[["Progress"], None]
 
@@ -32,6 +36,8 @@ class Plan:
     validate_every: int = 50
     seed: int = 0
     max_seconds: float | None = None
+    mask_weight: float = 1.0
+    """Of the loss by places against the loss by images, where masks are given."""
     pooling: Pooling = Pooling()
     recipe: Recipe = Recipe()
 
@@ -58,18 +64,29 @@ class Trained:
     seconds: float = 0.0
 
 
-def train(
-    inputs: np.ndarray, truth: np.ndarray, held: np.ndarray, held_truth: np.ndarray, plan: Plan, tell: Tell
-) -> Trained:
-    """Trains on `inputs` (n, h, w, c; uint8) with `truth` (n, True for ng); `held` chooses the weights to keep.
+@dataclass(frozen=True, slots=True)
+class Part:
+    """One side of a split, ready for the network.
+
+    `inputs` (n, height, width, channels) uint8; `truth` (n) True for ng; `masks` n of (height, width) uint8, 0 or 255,
+    or None where the place of the fault is not known.
+    """
+
+    inputs: np.ndarray
+    truth: np.ndarray
+    masks: list[np.ndarray | None]
+
+
+def train(learning: Part, held: Part, plan: Plan, tell: Tell) -> Trained:
+    """Trains on `learning`; `held` chooses the weights to keep, by average precision.
 
     The learning rate warms up, then falls along a cosine; with `max_seconds` the fall follows the clock where the
     machine is too slow for all steps, so that a run cut short still ends on a low rate.
     """
     keras.utils.set_random_seed(plan.seed)
-    model = house_network(inputs.shape[1:])
-    model.compile(_optimizer(plan), loss=_pooled_loss(plan.pooling), jit_compile=False)
-    batches = _balanced_batches(inputs, truth, plan)
+    model = house_network(learning.inputs.shape[1:])
+    model.compile(_optimizer(plan), loss=_loss(plan), jit_compile=False)
+    batches = _balanced_batches(learning, model.output_shape[1:3], plan)
     trained, best, weights = Trained(model), (-1.0, -1.0), model.get_weights()
     started, losses, figures = time.monotonic(), [], (None, None)
     for step in range(1, plan.steps + 1):
@@ -78,10 +95,10 @@ def train(
         model.optimizer.learning_rate = _rate(min(done, 1.0), plan)
         losses.append(float(model.train_on_batch(*next(batches))))
         if step % plan.validate_every == 0 or step == plan.steps or done >= 1:
-            maps = predict_maps(model, held)
+            maps = predict_maps(model, held.inputs)
             scores = pool(maps, plan.pooling)[:, 0]
-            figures = (auroc(held_truth, scores), average_precision(held_truth, scores))
-            trained.history.append(_record(step, losses, figures, held_truth, scores))
+            figures = (auroc(held.truth, scores), average_precision(held.truth, scores))
+            trained.history.append(_record(step, losses, figures, held.truth, scores))
             losses.clear()
             if (figures[1], figures[0]) >= best:
                 best, weights, trained.best_step = (figures[1], figures[0]), model.get_weights(), step
@@ -109,10 +126,18 @@ def _optimizer(plan: Plan) -> keras.optimizers.Optimizer:
     return keras.optimizers.AdamW(plan.learning_rate, weight_decay=plan.weight_decay, clipnorm=1.0)
 
 
-def _pooled_loss(pooling: Pooling) -> Callable:
-    def loss(truth: keras.KerasTensor, logits: keras.KerasTensor) -> keras.KerasTensor:
-        pooled = pool(logits, pooling, keras.ops)
-        return keras.losses.binary_crossentropy(truth, pooled, from_logits=True)
+def _loss(plan: Plan) -> Callable:
+    """Cross-entropy of the pooled logit, and of each place where the truth is known; targets as from `_target`."""
+
+    def loss(target: keras.KerasTensor, logits: keras.KerasTensor) -> keras.KerasTensor:
+        pooled = pool(logits, plan.pooling, keras.ops)
+        of_image = keras.losses.binary_crossentropy(target[:, 0, 0, :1], pooled, from_logits=True)
+        places = keras.ops.softplus(logits[..., 0]) - logits[..., 0] * target[..., 1]
+        of_places = sum(
+            keras.ops.sum(places * weight) / (keras.ops.sum(weight) + 1.0)
+            for weight in (target[..., 2] * target[..., 1], target[..., 2] * (1 - target[..., 1]))
+        )
+        return keras.ops.mean(of_image) + plan.mask_weight * of_places
 
     return loss
 
@@ -125,16 +150,33 @@ def _rate(done: float, plan: Plan) -> float:
 
 
 def _balanced_batches(
-    inputs: np.ndarray, truth: np.ndarray, plan: Plan
+    part: Part, grid: tuple[int, int], plan: Plan
 ) -> Iterator[tuple[np.ndarray, np.ndarray]]:  # fmt: skip
     """Endless batches, half ok and half ng, each class in an order of its own that shows every image equally often."""
     rng = np.random.default_rng(plan.seed)
-    ok, ng = (_shuffled(np.flatnonzero(truth == label), rng) for label in (False, True))
+    ok, ng = (_shuffled(np.flatnonzero(part.truth == label), rng) for label in (False, True))
     half = plan.batch // 2
+    any_masks = any(mask is not None for mask in part.masks)
     while True:
         chosen = [next(ok) for _ in range(plan.batch - half)] + [next(ng) for _ in range(half)]
-        images = np.stack([augment(inputs[i], plan.recipe, rng) for i in chosen])
-        yield images.astype(np.float32), truth[chosen].astype(np.float32)[:, None]
+        pairs = [augment(part.inputs[i], part.masks[i], plan.recipe, rng) for i in chosen]
+        targets = [
+            _target(bool(part.truth[i]), mask, grid, any_masks) for i, (_, mask) in zip(chosen, pairs, strict=True)
+        ]
+        yield np.stack([image for image, _ in pairs]).astype(np.float32), np.stack(targets)
+
+
+def _target(is_ng: bool, mask: np.ndarray | None, grid: tuple[int, int], any_masks: bool) -> np.ndarray:
+    """(rows, columns, 3) float32: is the image ng; does the fault touch this place; is that known.
+
+    Nothing of an ok image is faulty; that is said place by place only where masks say the same of ng images.
+    """
+    target = np.zeros((*grid, 3), np.float32)
+    target[..., 0] = is_ng
+    if mask is not None:
+        target[..., 1] = cv2.resize(mask, grid[::-1], interpolation=cv2.INTER_AREA) > 255 * TOUCHED_SHARE
+    target[..., 2] = any_masks and (mask is not None or not is_ng)
+    return target
 
 
 def _shuffled(indices: np.ndarray, rng: np.random.Generator) -> Iterator[int]:

@@ -40,6 +40,8 @@ def open_capture(path: Path) -> Capture:
             return ImageCapture(path.parent, [path])
         if path.is_file():
             return VideoCapture(path)
+    except CameraError:
+        raise
     except OSError as error:
         raise CameraError(f"{path}: cannot be read: {error.strerror or error}") from None
     raise CameraError(f"{path}: no such folder or file; check the path in the camera's uri")
@@ -62,13 +64,13 @@ def _raise(error: OSError) -> NoReturn:
     raise error
 
 
-def _natural_key(path: Path) -> list[tuple[list[tuple[int, str]], str]]:
+def _natural_key(path: Path) -> list[tuple[list[tuple[bool, int, str]], str]]:
     """Digits compare as numbers; the text itself decides between `img1` and `img01`."""
     return [([_run_key(run) for run in re.findall(r"[0-9]+|[^0-9]+", part)], part) for part in path.parts]
 
 
-def _run_key(run: str) -> tuple[int, str]:
-    return (int(run), "") if run[0] in "0123456789" else (-1, run.casefold())
+def _run_key(run: str) -> tuple[bool, int, str]:
+    return (False, int(run), "") if run[0] in "0123456789" else (True, 0, run.casefold())
 
 
 class ImageCapture:
@@ -92,6 +94,8 @@ class ImageCapture:
             return read_image(path)
         except DataError as error:
             raise CameraError(str(error)) from None
+        except cv2.error as error:
+            raise CameraError(f"{path}: refused by OpenCV: {' '.join(str(error).split())}") from None
 
     def rewind(self) -> None:
         """Back to the first image."""

@@ -27,8 +27,8 @@ _MISSING = (
 class SensorSettings:
     """What the sensor is asked for. None leaves a control to libcamera's automatics.
 
-    `exposure_us` (1 to 10 s) locks exposure, gain and white balance together; `gain` is the analogue gain, 1 to 64.
-    `rate` is in frames per second.
+    `exposure_us`, up to 10 s, locks exposure, gain and white balance together; `gain` is the analogue gain, 1 to 64,
+    or None for the least the sensor has. `rate` is in frames per second.
     """
 
     width: int = 1280
@@ -62,7 +62,7 @@ class SensorSettings:
         controls: dict[str, Any] = {"FrameDurationLimits": (duration_us, duration_us)}
         if self.exposure_us is not None:
             controls |= {"AeEnable": False, "AwbEnable": False}
-            controls |= {"ExposureTime": self.exposure_us, "AnalogueGain": self.gain or 1.0}
+            controls |= {"ExposureTime": self.exposure_us, "AnalogueGain": self.gain}
         return controls
 
 
@@ -107,6 +107,8 @@ class Picamera2Camera(Camera):
         controls = self._settings.controls()
         if "AwbEnable" not in self._device.camera_controls:
             controls.pop("AwbEnable", None)  # a monochrome sensor has no white balance
+        if "ExposureTime" in controls and controls["AnalogueGain"] is None:
+            controls["AnalogueGain"] = self._device.camera_controls["AnalogueGain"][0]
         # queue=False: a capture is the next frame to be completed, not one that lay in the queue.
         configuration = self._device.create_video_configuration(
             main={"format": "RGB888", "size": size}, controls=controls, queue=False
@@ -193,15 +195,9 @@ class Picamera2Camera(Camera):
         return age_ns
 
     def _do_close(self) -> None:
-        device, self._device = self._device, None
-        if device is None:
-            return
-        with self._errors("cannot be closed"):
-            try:
-                if self._waiting is not None:
-                    device.cancel_all_and_flush()
-            finally:
-                self._waiting = None
+        device, self._device, self._waiting = self._device, None, None
+        if device is not None:
+            with self._errors("cannot be closed"):
                 device.close()
 
     @contextmanager

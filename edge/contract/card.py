@@ -82,11 +82,11 @@ def decode_card(data: bytes, name: str) -> Card:
     """Raises BundleError when the card is of a newer schema or does not hold what a card holds."""
     try:
         schema = msgspec.json.decode(data, type=_Header).schema
-    except (msgspec.DecodeError, RecursionError) as error:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise BundleError(f"{name}: not a card: {error}") from None
     if schema > SCHEMA:
         raise BundleError(f"{name}: card schema {schema}, this okng reads up to {SCHEMA}; update okng on this machine")
     try:
         return msgspec.json.decode(data, type=Card)
-    except (msgspec.DecodeError, RecursionError) as error:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise BundleError(f"{name}: {error}") from None

@@ -30,7 +30,10 @@ def decode_image(data: bytes, name: str) -> Pixels:
     """As `read_image`, from the file's bytes; `name` stands in the error."""
     if _truncated(data):
         raise DataError(f"{name}: the file is cut short; copy it again")
-    image = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED) if data else None
+    try:
+        image = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED) if data else None
+    except cv2.error:  # a header that claims an absurd size
+        image = None
     if image is None:
         raise DataError(f"{name}: not an image OpenCV can read")
     if image.dtype != np.uint8:

@@ -115,4 +115,9 @@ class Inspection:
     @property
     def id(self) -> str:
         """Name of this inspection, as `okng accept` and `okng reject` take it."""
-        return f"{self.boot_id}-{self.sequence}"
+        return self.name(self.boot_id, self.sequence)
+
+    @staticmethod
+    def name(boot_id: str, sequence: int) -> str:
+        """The id of the inspection with this boot id and sequence number."""
+        return f"{boot_id}-{sequence}"

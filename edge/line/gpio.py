@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, ClassVar, Literal
 
@@ -11,6 +11,21 @@ from edge.errors import ConfigError, SignalError
 from edge.line.signal import LineSignal
 
 _HINT = 'check the user\'s rights on /dev/gpiochip*; set factory = "mock" where there is no GPIO'
+
+
+class _PulseTimer(threading.Thread):
+    """Calls `end` when `delay_s` seconds have passed since `lock` was let go, unless it is cancelled."""
+
+    def __init__(self, lock: threading.Lock, delay_s: float, end: Callable[[], None]) -> None:
+        super().__init__(name="line-pulse", daemon=True)
+        self.cancelled = threading.Event()
+        self._held, self._delay_s, self._end = lock, delay_s, end
+
+    def run(self) -> None:
+        with self._held:
+            pass  # whoever started this holds it until the output is up
+        if not self.cancelled.wait(self._delay_s):
+            self._end()
 
 
 class GpioSignal(LineSignal):
@@ -53,7 +68,7 @@ class GpioSignal(LineSignal):
         self._factory_name = factory
         self._factory: Any = None
         self._outputs: dict[int, Any] = {}
-        self._pulse: threading.Timer | None = None
+        self._pulse: _PulseTimer | None = None
         self._lock = threading.Lock()
         self._overrun = ""
         """Why the last pulse could not be ended; empty when it was."""
@@ -77,7 +92,7 @@ class GpioSignal(LineSignal):
                 self._raise_for_a_pulse(pin)
 
     def _raise_for_a_pulse(self, pin: int) -> None:
-        """The timer that ends the pulse runs before the pulse begins: no failure leaves an output high."""
+        """The thread that ends the pulse runs before the pulse begins: no failure leaves an output high."""
         self._start_timer(self._pulse_s)
         try:
             self._outputs[pin].on()
@@ -86,8 +101,7 @@ class GpioSignal(LineSignal):
             raise
 
     def _start_timer(self, delay_s: float) -> None:
-        pulse = threading.Timer(delay_s, self._end_pulse)
-        pulse.daemon = True
+        pulse = _PulseTimer(self._lock, delay_s, self._end_pulse)
         pulse.start()
         self._pulse = pulse
 
@@ -105,7 +119,7 @@ class GpioSignal(LineSignal):
     def _rest(self) -> None:
         """End the pulse: all outputs low, PASS first; every output is tried before the first error is raised."""
         if self._pulse is not None:
-            self._pulse.cancel()
+            self._pulse.cancelled.set()
             self._pulse = None
         errors: list[Exception] = []
         for output in self._outputs.values():

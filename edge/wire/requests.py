@@ -183,6 +183,8 @@ def decode_reply(data: bytes) -> Reply:
 
 def _explain(route: tuple[bytes, ...], data: bytes, said: str) -> Refusal:
     """JSON that is no request: the closest code, and the request's id where that much can be read."""
+    if not _is_json(data):
+        return Refusal(route, "", ErrorCode.BAD_JSON, "not JSON in UTF-8, or nested too deep")
     found = _read(data, _Id)
     request_id = found.request_id if found else ""
     version, outline = _read(data, _Version), _read(data, _Outline)
@@ -197,6 +199,14 @@ def _explain(route: tuple[bytes, ...], data: bytes, said: str) -> Refusal:
 def _unsupported(route: tuple[bytes, ...], request_id: str, schema: int) -> Refusal:
     message = f"schema {schema}; this okng answers {SCHEMA}: update the older of the two"
     return Refusal(route, request_id, ErrorCode.UNSUPPORTED_SCHEMA, message)
+
+
+def _is_json(data: bytes) -> bool:
+    try:
+        msgspec.json.decode(data)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return False
+    return True
 
 
 def _read(data: bytes, kind: type[Any]) -> Any | None:

@@ -28,15 +28,23 @@ class Sensor:
     def __init__(self):
         self.present = True
         self.refuse = set()  # names of Camera methods that fail with RuntimeError
-        self.running = threading.Event()  # cleared: frames stop coming
-        self.running.set()
+        self.running, self.lock = True, threading.Lock()
         self.clock = lambda: time.clock_gettime_ns(time.CLOCK_BOOTTIME)  # of SensorTimestamp
         self.metadata_left_out = set()
-        self.exposed = 0
         self.controls_seen = {}
+
+    def sleep(self):
+        """No frame is exposed from now on."""
+        with self.lock:
+            self.running = False
+
+    def wake(self):
+        """Frames are exposed again."""
+        self.running = True
 
     @property
     def queued(self):
+        """Buffers the camera has been given to fill."""
         return len(CAMERA.queued)
 
 
@@ -45,9 +53,8 @@ class Size:
         self.width, self.height = width, height
 
 
-class Rectangle:
-    def __init__(self, x=0, y=0, width=0, height=0):
-        self.x, self.y, self.width, self.height = x, y, width, height
+class Rectangle(Size):
+    """Only looked for, never made."""
 
 
 class Transform:
@@ -77,12 +84,8 @@ class ColorSpace:
     Rec709 = classmethod(lambda cls: cls(name="rec709"))
 
 
-class PixelFormat:
-    def __init__(self, name):
-        self.name = name
-
-    def __str__(self):
-        return self.name
+class PixelFormat(str):
+    """Its name, as `str` gives it."""
 
 
 class SensorConfiguration:
@@ -104,10 +107,6 @@ class ControlId:
         self.name, self.type = name, kind
 
 
-class _Draft:
-    NoiseReductionModeEnum = Enum("NoiseReductionModeEnum", "Off Fast HighQuality Minimal")
-
-
 CONTROL_LIMITS = {
     "AeEnable": (False, True, True),
     "AwbEnable": (False, True, True),
@@ -119,8 +118,8 @@ CONTROL_LIMITS = {
     "NoiseReductionMode": (0, 4, 0),
 }
 _IDS = {name: ControlId(name) for name in CONTROL_LIMITS}
-controls = SimpleNamespace(draft=_Draft, **_IDS)
-properties = SimpleNamespace(draft=SimpleNamespace(ColorFilterArrangementEnum=Enum("ColorFilter", "RGGB MONO")))
+_DRAFT = SimpleNamespace(NoiseReductionModeEnum=Enum("NoiseReductionModeEnum", "Off Fast HighQuality Minimal"))
+controls = SimpleNamespace(draft=_DRAFT, **_IDS)
 
 
 class FrameBuffer:
@@ -241,13 +240,13 @@ class Camera:
     def _expose_frames(self):
         while self.state == "running":
             time.sleep(PERIOD_S)
-            if sensor.running.is_set() and self.queued:
-                self._expose(self.queued[0])
-                self._complete(Request.Status.Complete, FrameMetadata.Status.Success)
+            with sensor.lock:
+                if sensor.running and self.queued:
+                    self._expose(self.queued[0])
+                    self._complete(Request.Status.Complete, FrameMetadata.Status.Success)
 
     def _expose(self, request):
         """Blue 1, green 2, red 3; the padding right of the image 255. RGB888 lies in memory as B, G, R."""
-        sensor.exposed += 1
         rows = np.full((self.main.size.height, self.main.stride), 255, np.uint8)
         rows[:, : self.main.size.width * 3] = np.tile(np.uint8([1, 2, 3]), self.main.size.width)
         os.pwrite(request.buffers[self.main.stream].planes[0].fd, rows.tobytes(), 0)

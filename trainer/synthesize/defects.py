@@ -21,7 +21,7 @@ Mask = NDArray[np.uint8]
 Contrast = tuple[float, float]
 """Weakest and strongest peak of a defect, in multiples of the texture's std."""
 
-CONTRAST: dict[str, Contrast] = {"spot": (4.5, 7.5), "scratch": (7.0, 11.0), "dent": (4.5, 7.5)}
+CONTRAST: dict[str, Contrast] = {"spot": (5.0, 14.0), "scratch": (8.0, 22.0), "dent": (5.0, 14.0)}
 
 _REACH_PX = 64
 _MASKED_FROM = 0.3
@@ -131,7 +131,7 @@ def _shape_dent(rng: np.random.Generator, surface: Surface, x: int, y: int) -> F
     del x, y
     turn, long = rng.uniform(0, math.pi), rng.uniform(1.0, 1.7)
     cos, sin = np.float32(math.cos(turn)), np.float32(math.sin(turn))
-    width = np.float32(rng.uniform(3.6, 6.6) / math.sqrt(long))
+    width = np.float32(rng.uniform(3.4, 6.2) / math.sqrt(long))
     u, v = (cos * _DX + sin * _DY) / (width * np.float32(long)), (cos * _DY - sin * _DX) / width
     depth = np.exp(-0.5 * (u * u + v * v))
     towards = (_DX * math.cos(surface.light_angle) + _DY * math.sin(surface.light_angle)) / width

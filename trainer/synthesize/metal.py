@@ -103,7 +103,7 @@ def _light_face(rng: np.random.Generator, marks: Field, sheen: Field, light_angl
     across = np.linspace(-0.5, 0.5, SIZE, dtype=np.float32)
     fall = across[None, :] * math.cos(light_angle) + across[:, None] * math.sin(light_angle)
     roughness = np.float32(rng.uniform(0.05, 0.10))
-    glints = _scatter_glints(rng, 0.10)
+    glints = _scatter_glints(rng, rng.uniform(0.10, 0.22))
     return np.asarray(level * (1 + rng.uniform(0.05, 0.3) * fall) * (1 + roughness * marks + glints), np.float32)
 
 
@@ -111,7 +111,7 @@ def _scatter_glints(rng: np.random.Generator, strength: float) -> Field:
     """Single crystals that flash or stay dark, one pixel each: no defects, every part has them."""
     count = int(rng.integers(10, 70))
     glints = np.zeros((SIZE, SIZE), np.float32)
-    glints[rng.integers(0, SIZE, count), rng.integers(0, SIZE, count)] = rng.normal(0, 3 * strength, count)
+    glints[rng.integers(0, SIZE, count), rng.integers(0, SIZE, count)] = strength * rng.standard_t(3, count)
     return glints
 
 

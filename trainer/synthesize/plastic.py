@@ -16,7 +16,7 @@ from trainer.synthesize.surface import (
 )
 from trainer.synthesize.texture import SIZE, Field, draw_cloud, draw_grain, ramp
 
-TINT = (0.98, 0.80, 0.62)
+TINT = (0.98, 0.88, 0.76)
 """Blue, green, red of the pellets this product is moulded from; a batch differs by a percent or two."""
 
 _PANEL_U, _PANEL_V = 116.0, 112.0
@@ -59,9 +59,9 @@ def _measure_features(pose: Pose) -> dict[str, Field]:
 
 def _raise_relief(rng: np.random.Generator, panel: Field, features: dict[str, Field]) -> Field:
     """Height of the panel in pixels: eroded grain, and the features that the mould left."""
-    grain = 0.55 * draw_grain(rng, rng.uniform(1.0, 1.5)) + 0.25 * draw_grain(rng, 2.6)
-    height = np.float32(rng.uniform(0.20, 0.36)) * grain
-    height -= 2.2 * ramp(features["ribs"] + np.float32(1), 4.0)
+    grain = 0.55 * draw_grain(rng, rng.uniform(0.8, 1.1)) + 0.2 * draw_grain(rng, 2.6)
+    height = np.float32(rng.uniform(0.16, 0.28)) * grain
+    height -= 1.7 * ramp(features["ribs"] + np.float32(1), 4.0)
     height += 2.6 * (ramp(features["bore"] + np.float32(2), 4.0) - ramp(features["boss"] + np.float32(1), 4.0))
     height -= np.float32(rng.uniform(0.15, 0.45)) * np.exp(-((features["parting"] / np.float32(1.3)) ** 2))
     height -= np.float32(rng.uniform(0.10, 0.35)) * np.exp(-((features["ejectors"] / np.float32(1.2)) ** 2))

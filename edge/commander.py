@@ -1,0 +1,117 @@
+"""The command thread: what others ask of the station."""
+
+from __future__ import annotations
+
+import logging
+import time
+from typing import Any
+
+from edge import __version__
+from edge.contract.bundle import Bundle
+from edge.contract.types import Inspection
+from edge.errors import JournalError, UsageError
+from edge.inspector import Inspector
+from edge.journal.journal import Journal
+from edge.life import Life
+from edge.triggers import Triggers
+from edge.wire.commands import CommandServer
+from edge.wire.requests import Decide, ErrorCode, Request, Start, Status, Stop, Trigger
+
+log = logging.getLogger(__name__)
+
+POLL_MS = 100
+
+
+class Refused(Exception):
+    """The request is not carried out; `code` is for the program that asked, the message for its user."""
+
+    def __init__(self, code: ErrorCode, message: str) -> None:
+        super().__init__(message)
+        self.code = code
+
+
+class Commander:
+    """Answers each request once. Only the command thread calls `run`."""
+
+    name = "command"
+
+    def __init__(
+        self, server: CommandServer, journal: Journal, triggers: Triggers, inspector: Inspector, bundle: Bundle,
+        life: Life, *, station: str, free_run: bool,
+    ) -> None:  # fmt: skip
+        self._server, self._journal, self._triggers, self._inspector = server, journal, triggers, inspector
+        self._bundle, self._life, self._station, self._free_run = bundle, life, station, free_run
+        self._began = time.monotonic()
+
+    def run(self) -> None:
+        """Until the daemon ends."""
+        while not self._life.ending.is_set():
+            self._life.progress(self.name)
+            if request := self._server.poll(POLL_MS):
+                self._answer(request)
+
+    def _answer(self, request: Request) -> None:
+        try:
+            self._server.reply(request, self._carry_out(request))
+        except Refused as error:
+            self._server.refuse(request, error.code, str(error))
+        except JournalError as error:
+            log.error("%s", error)
+            self._server.refuse(request, ErrorCode.INTERNAL, str(error))
+
+    def _carry_out(self, request: Request) -> dict[str, Any]:
+        match request.command:
+            case Status():
+                return self._status()
+            case Start():
+                return self._start()
+            case Stop():
+                self._inspector.stop("stopped by command")
+                return {"state": self._life.condition().state}
+            case Trigger(part=part):
+                return self._trigger(part)
+            case Decide() as decide:
+                return self._decide(decide, request.request_id)
+        raise Refused(ErrorCode.UNKNOWN_COMMAND, "not a command of this station")
+
+    def _status(self) -> dict[str, Any]:
+        now = self._life.condition()
+        return {
+            "station": self._station,
+            "boot": self._journal.boot_id,
+            "okng": __version__,
+            "bundle": self._bundle.digest,
+            "bundle_name": self._bundle.card.name,
+            "state": now.state,
+            "reason": now.reason,
+            "ended": now.ended,
+            "triggers": now.triggers,
+            "results": now.results,
+            "uptime_s": round(time.monotonic() - self._began, 1),
+        }
+
+    def _start(self) -> dict[str, Any]:
+        if not self._inspector.start():
+            raise Refused(ErrorCode.WRONG_STATE, "the source of frames has ended; restart the station")
+        return {"state": self._life.condition().state}
+
+    def _trigger(self, part: str) -> dict[str, Any]:
+        if self._free_run:
+            raise Refused(ErrorCode.WRONG_STATE, "the station runs free; set trigger.kind = \"command\" to trigger it")
+        if not self._inspector.enabled.is_set():
+            raise Refused(ErrorCode.WRONG_STATE, "the station is halted; send start first")
+        trigger = self._triggers.ask(part)
+        if trigger is None:
+            raise Refused(ErrorCode.BUSY, "too many triggers wait for their frame")
+        self._life.count_trigger()
+        return {"inspection": Inspection.name(self._journal.boot_id, trigger.sequence)}
+
+    def _decide(self, decide: Decide, request_id: str) -> dict[str, Any]:
+        try:
+            found = self._journal.decide(
+                decide.inspection, decide.decision, decide.operator, decide.reason, request_id
+            )  # fmt: skip
+        except UsageError as error:
+            unknown = self._journal.find(decide.inspection) is None
+            raise Refused(ErrorCode.UNKNOWN_INSPECTION if unknown else ErrorCode.REFUSED, str(error)) from None
+        return {"inspection": found.inspection_id, "decision": found.decision, "decided_ns": found.decided_ns}

@@ -1,0 +1,165 @@
+"""The station's daemon: puts the parts together, runs their threads, ends them in order.
+
+| thread  | owns                                 | waits for                    |
+|---------|--------------------------------------|------------------------------|
+| main    | life and death, systemd              | the end, a third of a second |
+| line    | camera, interpreter, signal          | camera, trigger              |
+| record  | PUB socket; writes the journal       | the queue of results, disk   |
+| command | ROUTER socket; journals decisions    | requests, disk               |
+"""
+
+from __future__ import annotations
+
+import logging
+import queue
+import signal
+import threading
+import time
+from collections.abc import Callable
+from contextlib import ExitStack
+from pathlib import Path
+
+import zmq
+
+from edge.camera import Camera, camera_from_uri
+from edge.commander import Commander
+from edge.config import SignalConfig, StationConfig
+from edge.contract.bundle import Bundle, read_bundle
+from edge.contract.types import Inspection, State
+from edge.errors import BundleError, HardwareError
+from edge.inference.verify import finish_verify, start_verify
+from edge.inspector import Inspector
+from edge.journal.images import ImagePolicy
+from edge.journal.journal import Journal
+from edge.life import Life
+from edge.line import GpioSignal, LineSignal, NoSignal
+from edge.pipeline import Pipeline
+from edge.recorder import Recorder
+from edge.systemd import Notifier
+from edge.triggers import Triggers
+from edge.wire.commands import CommandServer
+from edge.wire.publisher import Publisher
+
+log = logging.getLogger(__name__)
+
+RESULTS_WAITING = 256
+LOOK_S = 0.3
+STUCK_S = 30.0
+"""A thread silent for longer is stuck, where systemd says nothing else."""
+END_PATIENCE_S = 15.0
+
+
+class Daemon:
+    """One run of a station, from its start to its end."""
+
+    def __init__(self, config: StationConfig) -> None:
+        self._config = config
+        self._life = Life()
+        self._notifier = Notifier()
+
+    def run(self) -> None:
+        """Runs until SIGTERM or SIGINT, then ends in order: the line rejects, the journal is whole.
+
+        Raises OkngError when it cannot start or cannot go on; then too the line rejects.
+        """
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, lambda *_: self._life.ending.set())
+        with ExitStack() as stack:
+            threads = self._assemble(stack)
+            for thread in threads:
+                thread.start()
+            self._watch(threads)
+            self._end(threads)
+        if self._life.error:
+            raise self._life.error
+
+    def _assemble(self, stack: ExitStack) -> list[threading.Thread]:
+        """Opens everything, the child process that verifies the bundle running meanwhile."""
+        config, path = self._config, Path(self._config.bundle)
+        child = start_verify(path)
+        stack.callback(child.kill)
+        from edge.inference.judge import Judge
+
+        bundle = read_bundle(path)
+        judge = Judge(bundle, config.inference.threads)
+        journal = stack.enter_context(Journal.open(Path(config.journal.folder), station=config.station))
+        context = stack.enter_context(zmq.Context())
+        publisher = stack.enter_context(
+            Publisher(context, config.results_address, station=config.station, boot=journal.boot_id)
+        )
+        server = stack.enter_context(CommandServer(context, config.commands_address))
+        camera = stack.enter_context(camera_from_uri(config.camera.uri))
+        line = stack.enter_context(line_signal(config.signal))
+        if finish_verify(path, child).digest != bundle.digest:
+            raise BundleError(f"{path}: changed while it was being verified; start again")
+        log.info("bundle %s (%s) proved itself", bundle.card.name, bundle.short)
+        return self._threads(bundle, Pipeline(judge, line, journal.boot_id), camera, journal, publisher, server)
+
+    def _threads(
+        self, bundle: Bundle, pipeline: Pipeline, camera: Camera, journal: Journal, publisher: Publisher,
+        server: CommandServer,
+    ) -> list[threading.Thread]:  # fmt: skip
+        config, life, triggers = self._config, self._life, Triggers()
+        results: queue.Queue[Inspection] = queue.Queue(RESULTS_WAITING)
+        free_run = config.trigger.kind == "free"
+        inspector = Inspector(
+            camera, pipeline, triggers, life, results, free_run=free_run, timeout_s=config.camera.timeout_s
+        )
+        recorder = Recorder(
+            results, journal, publisher, bundle, life,
+            policy=ImagePolicy(config.journal.images), publish_images=config.wire.images,
+        )  # fmt: skip
+        commander = Commander(
+            server, journal, triggers, inspector, bundle, life, station=config.station, free_run=free_run
+        )
+        if config.trigger.start == "auto":
+            inspector.start()
+        else:
+            life.enter(State.READY, "waits for the command start")
+        line = self._thread(inspector.name, inspector.run)
+        command = self._thread(commander.name, commander.run)
+        return [line, command, self._thread(recorder.name, lambda: recorder.run(line))]
+
+    def _thread(self, name: str, work: Callable[[], None]) -> threading.Thread:
+        def guarded() -> None:
+            try:
+                work()
+            except BaseException as error:
+                log.debug("thread %s ended", name, exc_info=True)
+                self._life.fail(error)
+
+        self._life.progress(name)
+        return threading.Thread(target=guarded, name=name, daemon=True)
+
+    def _watch(self, threads: list[threading.Thread]) -> None:
+        """Tells systemd of progress until the end; a stuck thread is the end."""
+        limit_s = self._notifier.watchdog_s or STUCK_S
+        self._notifier.ready(self._status())
+        while not self._life.ending.wait(min(LOOK_S, limit_s / 4)):
+            if self._life.slowest_s() < limit_s:
+                self._notifier.alive()
+                self._notifier.status(self._status())
+            elif self._life.slowest_s() > limit_s + STUCK_S:
+                self._life.fail(HardwareError(f"no progress for {self._life.slowest_s():.0f} s; restart the station"))
+
+    def _end(self, threads: list[threading.Thread]) -> None:
+        if self._life.error is None:
+            self._life.enter(State.PREOPERATIONAL, "stopping")
+        self._notifier.stopping(self._status())
+        deadline = time.monotonic() + END_PATIENCE_S
+        for thread in threads:
+            thread.join(max(0.0, deadline - time.monotonic()))
+        if stuck := [thread.name for thread in threads if thread.is_alive()]:
+            self._life.fail(HardwareError(f"thread {', '.join(stuck)} did not end; the line rejects"))
+
+    def _status(self) -> str:
+        now = self._life.condition()
+        counts = ", ".join(f"{count} {verdict}" for verdict, count in sorted(now.results.items()))
+        return f"{now.state}{f' ({now.reason})' if now.reason else ''}; {counts or 'no results yet'}"
+
+
+def line_signal(config: SignalConfig) -> LineSignal:
+    """The signal that a station file asks for, not yet open."""
+    if config.kind == "none" or config.pass_pin is None:
+        return NoSignal()
+    return GpioSignal(config.pass_pin, config.reject_pin, config.pulse_ms, config.factory)

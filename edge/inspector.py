@@ -1,0 +1,125 @@
+"""The line thread: trigger, frame, verdict, signal. It waits for no disk and no network."""
+
+from __future__ import annotations
+
+import logging
+import queue
+import threading
+import time
+
+from edge.camera import Camera
+from edge.contract.types import Frame, Inspection, State
+from edge.errors import CameraError, JournalError
+from edge.life import Life
+from edge.pipeline import Pipeline
+from edge.triggers import Trigger, Triggers
+
+log = logging.getLogger(__name__)
+
+IDLE_S = 0.1
+CAMERA_PAUSE_S = 0.5
+"""After a live camera failed, before it is asked again."""
+RECORD_PATIENCE_S = 10.0
+"""How long results may wait for the disk before the daemon gives up."""
+
+
+class Inspector:
+    """Turns every trigger into exactly one inspection, and hands it to the recorder's queue.
+
+    In free run each frame is a trigger; otherwise triggers come by command. Only the line thread calls `run`.
+    """
+
+    name = "line"
+
+    def __init__(
+        self, camera: Camera, pipeline: Pipeline, triggers: Triggers, life: Life, results: queue.Queue[Inspection],
+        *, free_run: bool, timeout_s: float,
+    ) -> None:  # fmt: skip
+        self._camera, self._pipeline, self._triggers, self._life = camera, pipeline, triggers, life
+        self._results, self._free_run, self._timeout_s = results, free_run, timeout_s
+        self.enabled = threading.Event()
+        """Set: frames or triggers are inspected."""
+
+    def run(self) -> None:
+        """Until the daemon ends; then whoever still waits gets a FAULT."""
+        while not self._life.ending.is_set():
+            self._life.progress(self.name)
+            if not self._free_run:
+                self._serve_command()
+            elif self.enabled.is_set():
+                self._serve_frame()
+            else:
+                self.enabled.wait(IDLE_S)
+        while trigger := self._triggers.take(0):
+            self._hand_on(self._fault(trigger, "the station is stopping"))
+
+    def start(self) -> bool:
+        """Begins to inspect; False when there is nothing left to inspect."""
+        if self._life.condition().ended:
+            return False
+        self.enabled.set()
+        self._life.enter(State.CONTINUOUS_EXECUTION if self._free_run else State.READY)
+        return True
+
+    def stop(self, reason: str, *, ended: bool | None = None) -> None:
+        """Inspects no more until started again."""
+        self.enabled.clear()
+        self._life.enter(State.HALTED, reason, ended=ended)
+
+    def _serve_frame(self) -> None:
+        try:
+            frame = self._camera.read(self._timeout_s)
+        except CameraError as error:
+            self._life.count_trigger()
+            self._hand_on(self._fault(self._triggers.now(), str(error)))
+            if self._camera.live:
+                self._life.ending.wait(CAMERA_PAUSE_S)
+            return
+        if frame is None:
+            self.stop("the source has ended", ended=True)
+            return
+        self._life.count_trigger()
+        trigger = self._triggers.now()
+        self._hand_on(self._pipeline.inspect(trigger.sequence, trigger.part, frame, frame.captured_ns))
+
+    def _serve_command(self) -> None:
+        trigger = self._triggers.take(IDLE_S)
+        if trigger is None:
+            return
+        self._life.enter(State.SINGLE_EXECUTION)
+        try:
+            frame = self._frame_after(trigger)
+        except CameraError as error:
+            inspection = self._fault(trigger, str(error))
+        else:
+            inspection = (
+                self._pipeline.inspect(trigger.sequence, trigger.part, frame, trigger.wall_ns)
+                if frame is not None
+                else self._fault(trigger, "the source has ended")
+            )
+        self._hand_on(inspection)
+        if self.enabled.is_set():
+            self._life.enter(State.READY)
+        else:
+            self._life.enter(State.HALTED, "stopped by command")
+
+    def _frame_after(self, trigger: Trigger) -> Frame | None:
+        """The first frame exposed after the trigger. Raises CameraError when none comes in time."""
+        deadline = time.monotonic() + self._timeout_s
+        while True:
+            frame = self._camera.read(max(0.0, deadline - time.monotonic()))
+            if frame is None or not self._camera.live or frame.monotonic_ns >= trigger.monotonic_ns:
+                return frame
+
+    def _fault(self, trigger: Trigger, reason: str) -> Inspection:
+        log.warning("inspection %d: FAULT: %s", trigger.sequence, reason)
+        return self._pipeline.fault(trigger.sequence, trigger.part, reason, trigger.wall_ns)
+
+    def _hand_on(self, inspection: Inspection) -> None:
+        try:
+            self._results.put(inspection, timeout=RECORD_PATIENCE_S)
+        except queue.Full:
+            raise JournalError(
+                f"{self._results.maxsize} results wait for the journal's disk since {RECORD_PATIENCE_S:.0f} s; "
+                "check the disk"
+            ) from None

@@ -1,0 +1,85 @@
+"""What the daemon's threads know in common: the station's state, its counts, and whether it is to end."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections import Counter
+from dataclasses import dataclass
+
+from edge.contract.types import Inspection, State, Verdict
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Condition:
+    """How the station is at one moment."""
+
+    state: State
+    reason: str
+    ended: bool
+    """The source of frames has no more."""
+    triggers: int
+    results: dict[Verdict, int]
+
+
+class Life:
+    """Shared by all threads of the daemon; every method may be called from any of them."""
+
+    def __init__(self) -> None:
+        self._guard = threading.Lock()
+        self._state, self._reason, self._ended = State.PREOPERATIONAL, "starting", False
+        self._triggers, self._results = 0, Counter[Verdict]()
+        self._progress: dict[str, float] = {}
+        self._error: BaseException | None = None
+        self.ending = threading.Event()
+        self.changed = threading.Event()
+        """Set at each change of state, for whoever publishes it."""
+
+    def enter(self, state: State, reason: str = "", *, ended: bool | None = None) -> None:
+        """Goes into a state, and says why."""
+        with self._guard:
+            if (state, reason) != (self._state, self._reason):
+                log.info("%s%s", state, f": {reason}" if reason else "")
+            self._state, self._reason = state, reason
+            self._ended = self._ended if ended is None else ended
+        self.changed.set()
+
+    def condition(self) -> Condition:
+        """The state and the counts at this moment."""
+        with self._guard:
+            return Condition(self._state, self._reason, self._ended, self._triggers, dict(self._results))
+
+    def count_trigger(self) -> None:
+        """One more inspection was asked for."""
+        with self._guard:
+            self._triggers += 1
+
+    def count_result(self, inspection: Inspection) -> None:
+        """One more result is on the disk."""
+        with self._guard:
+            self._results[inspection.judgement.verdict] += 1
+
+    def fail(self, error: BaseException) -> None:
+        """The daemon cannot go on; the first reason counts."""
+        with self._guard:
+            self._error = self._error or error
+        self.enter(State.ERROR, str(error))
+        self.ending.set()
+
+    @property
+    def error(self) -> BaseException | None:
+        """Why the daemon could not go on, None while it can."""
+        with self._guard:
+            return self._error
+
+    def progress(self, thread: str) -> None:
+        """A thread says that it is not stuck."""
+        self._progress[thread] = time.monotonic()
+
+    def slowest_s(self) -> float:
+        """Seconds since the thread that has been silent for longest said so."""
+        stamps = list(self._progress.values())
+        return time.monotonic() - min(stamps) if stamps else 0.0

@@ -1,0 +1,93 @@
+"""The record thread: journal first, then publish. What is published is on the disk."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import queue
+import threading
+import time
+
+from edge.contract.bundle import Bundle
+from edge.contract.types import Inspection
+from edge.journal.images import ImageFormat, ImagePolicy, encode_image
+from edge.journal.journal import Journal
+from edge.journal.rows import Entry, Recorded
+from edge.life import Life
+from edge.wire.messages import Counters, ImageReference
+from edge.wire.publisher import Publisher
+
+log = logging.getLogger(__name__)
+
+HEARTBEAT_S = 1.0
+IDLE_S = 0.05
+BATCH = 32
+"""Results that may share one commit."""
+
+
+class Recorder:
+    """Takes inspections from the queue, journals them, publishes them, and publishes the state. Only its thread runs it.
+
+    Images are encoded here too, so that the line never waits for that.
+    """
+
+    name = "record"
+
+    def __init__(
+        self, results: queue.Queue[Inspection], journal: Journal, publisher: Publisher, bundle: Bundle, life: Life,
+        *, policy: ImagePolicy, publish_images: bool,
+    ) -> None:  # fmt: skip
+        self._results, self._journal, self._publisher = results, journal, publisher
+        self._bundle, self._life, self._policy, self._publish_images = bundle, life, policy, publish_images
+        self._next_heartbeat = 0.0
+
+    def run(self, source: threading.Thread) -> None:
+        """Until the daemon ends, the thread that fills the queue has ended too, and the queue is empty."""
+        while not self._life.ending.is_set() or source.is_alive() or not self._results.empty():
+            self._life.progress(self.name)
+            if batch := self._next_batch():
+                self._record(batch)
+            if self._life.changed.is_set() or time.monotonic() >= self._next_heartbeat:
+                self.publish_state()
+        self.publish_state()
+
+    def publish_state(self) -> None:
+        """Publishes how the station is now."""
+        self._life.changed.clear()
+        now = self._life.condition()
+        counters = Counters(now.triggers, now.results)
+        self._publisher.state(
+            now.state, bundle=self._bundle.digest, counters=counters, reason=now.reason, ended=now.ended
+        )
+        self._next_heartbeat = time.monotonic() + HEARTBEAT_S
+
+    def _next_batch(self) -> list[Inspection]:
+        batch: list[Inspection] = []
+        with contextlib.suppress(queue.Empty):
+            batch.append(self._results.get(timeout=IDLE_S))
+            while len(batch) < BATCH:
+                batch.append(self._results.get_nowait())
+        return batch
+
+    def _record(self, batch: list[Inspection]) -> None:
+        recorded = self._journal.record([self._entry(inspection) for inspection in batch])
+        for inspection, done in zip(batch, recorded, strict=True):
+            self._life.count_result(inspection)
+            self._publish(inspection, done)
+
+    def _entry(self, inspection: Inspection) -> Entry:
+        keep = inspection.frame is not None and self._policy.keeps(inspection.judgement.verdict)
+        image = encode_image(inspection.frame.pixels) if keep and inspection.frame else None
+        return Entry(inspection, self._bundle.digest, image)
+
+    def _publish(self, inspection: Inspection, done: Recorded) -> None:
+        judgement = inspection.judgement
+        log.debug("%s %s %s score %s", inspection.id, inspection.part, judgement.verdict, judgement.score)
+        reference = ImageReference(done.image.sha256, done.image.path) if done.image else None
+        card = self._bundle.card
+        self._publisher.result(
+            inspection, bundle=self._bundle.digest, output=card.output, thresholds=card.thresholds, image=reference
+        )
+        if self._publish_images and inspection.frame is not None:
+            jpeg = encode_image(inspection.frame.pixels, ImageFormat.JPEG)
+            self._publisher.image(inspection, jpeg, bundle=self._bundle.digest)
