@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from edge.wire.client import Station
     from edge.wire.messages import ResultMessage
 
-NEEDS_TRAINING_EXTRA = ("train", "evaluate", "convert")
+NEEDS_TRAINING_EXTRA = ("train", "evaluate", "convert", "demo")
 config_option = click.option(
     "--config", type=click.Path(path_type=Path), default="station.toml", envvar="OKNG_CONFIG", show_default=True,
     show_envvar=True, help="The station file.",

@@ -97,7 +97,7 @@ class Commander:
 
     def _trigger(self, part: str) -> dict[str, Any]:
         if self._free_run:
-            raise Refused(ErrorCode.WRONG_STATE, "the station runs free; set trigger.kind = \"command\" to trigger it")
+            raise Refused(ErrorCode.WRONG_STATE, 'the station runs free; set trigger.kind = "command" to trigger it')
         if not self._inspector.enabled.is_set():
             raise Refused(ErrorCode.WRONG_STATE, "the station is halted; send start first")
         trigger = self._triggers.ask(part)

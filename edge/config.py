@@ -12,8 +12,10 @@ import msgspec
 
 from edge.errors import ConfigError
 
-Pin = Annotated[int, msgspec.Meta(ge=0, le=53)]
+Pin = Annotated[int, msgspec.Meta(ge=0, le=27)]
 """A GPIO line by its BCM number."""
+PathText = Annotated[str, msgspec.Meta(pattern=r"^[^\x00]+\Z")]
+"""A path: not empty, no zero byte."""
 
 
 class CameraConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -65,15 +67,15 @@ class WireConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class JournalConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Where the record is kept, and which frames with it: "all", "ng" (all but OK) or "none"."""
 
-    folder: str
+    folder: PathText
     images: Literal["all", "ng", "none"] = "ng"
 
 
 class StationConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """One station: one board with its camera."""
 
-    station: Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z0-9_-]{1,40}$")]
-    bundle: str
+    station: Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z0-9_-]{1,40}\Z")]
+    bundle: PathText
     camera: CameraConfig
     journal: JournalConfig
     inference: InferenceConfig = InferenceConfig()
@@ -117,7 +119,7 @@ def read_config(path: Path) -> StationConfig:
         config = msgspec.toml.decode(data, type=StationConfig)
     except msgspec.ValidationError as error:
         raise ConfigError(f"{path}: {_explain(error, data)}") from None
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+    except (ValueError, RecursionError) as error:  # not UTF-8, not TOML, a number of 5000 digits, nested too deep
         raise ConfigError(f"{path}: not TOML: {error}") from None
     here = path.absolute().parent
     journal = msgspec.structs.replace(config.journal, folder=str(here / config.journal.folder))
@@ -145,7 +147,7 @@ def _explain(error: msgspec.ValidationError, data: bytes) -> str:
 
 
 def _fields(key: str) -> tuple[str, ...]:
-    return _field_type(key).__struct_fields__  # type: ignore[no-any-return]
+    return _field_type(key).__struct_fields__
 
 
 def _field_type(key: str) -> Any:

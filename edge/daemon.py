@@ -68,7 +68,7 @@ class Daemon:
             threads = self._assemble(stack)
             for thread in threads:
                 thread.start()
-            self._watch(threads)
+            self._watch()
             self._end(threads)
         if self._life.error:
             raise self._life.error
@@ -131,7 +131,7 @@ class Daemon:
         self._life.progress(name)
         return threading.Thread(target=guarded, name=name, daemon=True)
 
-    def _watch(self, threads: list[threading.Thread]) -> None:
+    def _watch(self) -> None:
         """Tells systemd of progress until the end; a stuck thread is the end."""
         limit_s = self._notifier.watchdog_s or STUCK_S
         self._notifier.ready(self._status())

@@ -26,7 +26,7 @@ BATCH = 32
 
 
 class Recorder:
-    """Takes inspections from the queue, journals them, publishes them, and publishes the state. Only its thread runs it.
+    """Takes inspections from the queue, journals and publishes them, and publishes the state. Only its thread runs it.
 
     Images are encoded here too, so that the line never waits for that.
     """

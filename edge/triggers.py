@@ -49,4 +49,3 @@ class Triggers:
             return self._waiting.get(timeout=timeout_s) if timeout_s > 0 else self._waiting.get_nowait()
         except queue.Empty:
             return None
-

@@ -33,10 +33,9 @@ def augment(
     `mask` is (height, width) uint8, 0 or 255, or None.
     """
     matrix = _placement(image.shape, recipe, rng)
-    flips = [np.s_[:, ::-1]] * (recipe.flip_horizontal and rng.random() < 0.5)
-    flips += [np.s_[::-1]] * (recipe.flip_vertical and rng.random() < 0.5)
-    varied = _light(_place(image, matrix, flips, cv2.INTER_LINEAR), recipe, rng).reshape(image.shape)
-    return varied, None if mask is None else _place(mask, matrix, flips, cv2.INTER_NEAREST)
+    axes = (1,) * (recipe.flip_horizontal and rng.random() < 0.5) + (0,) * (recipe.flip_vertical and rng.random() < 0.5)
+    varied = _light(_place(image, matrix, axes, cv2.INTER_LINEAR), recipe, rng).reshape(image.shape)
+    return varied, None if mask is None else _place(mask, matrix, axes, cv2.INTER_NEAREST)
 
 
 def _placement(shape: tuple[int, ...], recipe: Recipe, rng: np.random.Generator) -> np.ndarray:
@@ -44,16 +43,14 @@ def _placement(shape: tuple[int, ...], recipe: Recipe, rng: np.random.Generator)
     turn = rng.uniform(-1, 1) * recipe.rotation_deg
     zoom = 1 + rng.uniform(-1, 1) * recipe.zoom
     matrix = cv2.getRotationMatrix2D((width / 2, height / 2), turn, zoom)
-    matrix[:, 2] += rng.uniform(-1, 1, 2) * recipe.shift * (width, height)
+    matrix[:, 2] += rng.uniform(-1, 1, 2) * recipe.shift * np.array((width, height))
     return matrix
 
 
-def _place(image: np.ndarray, matrix: np.ndarray, flips: list, method: int) -> np.ndarray:
+def _place(image: np.ndarray, matrix: np.ndarray, flipped: tuple[int, ...], method: int) -> np.ndarray:
     size = (image.shape[1], image.shape[0])
     placed = cv2.warpAffine(image, matrix, size, flags=method, borderMode=cv2.BORDER_REFLECT_101)
-    for flip in flips:
-        placed = placed[flip]
-    return np.ascontiguousarray(placed)
+    return np.ascontiguousarray(np.flip(placed, flipped))
 
 
 def _light(image: np.ndarray, recipe: Recipe, rng: np.random.Generator) -> np.ndarray:

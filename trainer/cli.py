@@ -1,10 +1,11 @@
-"""The commands of the trainer: `okng dataset`, `train`, `evaluate`. Heavy imports wait until a command runs."""
+"""The commands of the trainer: `okng dataset`, `train`, `evaluate`, `demo`. Heavy imports wait until a command runs."""
 
 from __future__ import annotations
 
 import importlib.util
 import json
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -30,7 +31,8 @@ def synthesize(out: Path, count: int, ng_share: float, product: str, seed: int) 
     """
     from trainer.synthesize import write_dataset
 
-    write_dataset(out, count=count, ng_share=ng_share, seed=seed, product=product)
+    progress = _counting("drawing", quiet=False)
+    write_dataset(out, count=count, ng_share=ng_share, seed=seed, product=product, progress=progress)
     click.echo(f"{out}: {count} images of {product} parts")
 
 
@@ -94,7 +96,7 @@ def evaluate(subject: Path, data: Path, fold: int | None, out: Path | None, as_j
     from trainer.evaluate import figures, open_subject, select_fold
 
     samples = select_fold(read_samples(data), fold)
-    found = judge_all(open_subject(subject), samples, _counting(as_json))
+    found = judge_all(open_subject(subject), samples, _counting("judging", quiet=as_json))
     metrics = figures(found)
     if out:
         _write_evaluation(out, f"{subject.name} on {data.resolve().name}", found, metrics)
@@ -104,13 +106,44 @@ def evaluate(subject: Path, data: Path, fold: int | None, out: Path | None, as_j
         _print_metrics(metrics, out)
 
 
+@click.command()
+@click.option("--out", default="demo", show_default=True, type=click.Path(path_type=Path), help="Folder for all of it.")
+@click.option("--bundle", is_flag=False, flag_value="shipped", metavar="[BUNDLE]",
+              help="Train nothing: use the shipped bundle, or this one.")  # fmt: skip
+@click.option("--headless", is_flag=True, help="Needs no terminal and shows nothing live.")
+@click.option("--json", "as_json", is_flag=True, help="End with one JSON line.")
+def demo(out: Path, bundle: str | None, headless: bool, as_json: bool) -> None:
+    """The whole loop without hardware: draw parts, train, convert, inspect, and a page to look at.
+
+    \b
+    Example: okng demo
+             okng demo --bundle   (seconds instead of minutes)
+    """
+    from edge.shipped import shipped_bundle
+    from trainer.demo.loop import run_demo
+
+    given = None if bundle is None else shipped_bundle() if bundle == "shipped" else Path(bundle)
+    say = (lambda _text: None) if headless else (lambda text: click.echo(text, err=True))
+    found = run_demo(out, given, shown=not headless, say=say)
+    if as_json:
+        click.echo(json.dumps(found))
+        return
+    hit = found["peak_hit_rate"]
+    click.echo(f"{found['parts']} parts, {found['results']} results, {found['journal_rows']} journal rows: "
+               f"{found['ok']} OK, {found['review']} REVIEW, {found['ng']} NG, {found['fault']} FAULT")  # fmt: skip
+    click.echo(
+        f"AUROC {found['auroc']:.3f}, peak on the fault {hit:.1%}" if hit is not None else f"AUROC {found['auroc']}"
+    )
+    click.echo(f"look at {out / 'index.html'}")
+
+
 def _write_evaluation(out: Path, title: str, found: Any, metrics: dict[str, Any]) -> None:
     from edge.contract.storage import new_folder
     from trainer.evaluate import predictions
     from trainer.report import render_report
 
     with new_folder(out) as folder:
-        (folder / "report.html").write_text(render_report(title, found, metrics), encoding="utf-8")
+        (folder / "report.html").write_text(render_report(title, found, metrics, held_out=True), encoding="utf-8")
         (folder / "metrics.json").write_text(json.dumps(metrics, indent=1))
         lines = (json.dumps(record) + "\n" for record in predictions(found))
         (folder / "predictions.jsonl").write_text("".join(lines))
@@ -158,10 +191,12 @@ def _flat_field_png(path: Path) -> bytes:
     return cv2.imencode(".png", small)[1].tobytes()
 
 
-def _counting(quiet: bool) -> Any:
+def _counting(work: str, *, quiet: bool) -> Callable[[int, int], None]:
+    """Shows how far the work is, on a terminal only."""
+
     def count(done: int, total: int) -> None:
         if not quiet and sys.stderr.isatty():
-            click.echo(f"\rjudging {done}/{total}", nl=done == total, err=True)
+            click.echo(f"\r{work} {done}/{total}", nl=done == total, err=True)
 
     return count
 
@@ -169,4 +204,4 @@ def _counting(quiet: bool) -> Any:
 def commands() -> list[click.Command]:
     """Those that can run here: training needs the `train` extra."""
     extra = all(importlib.util.find_spec(name) for name in ("tensorflow", "sklearn", "matplotlib"))
-    return [dataset, train, evaluate] if extra else [dataset]
+    return [dataset, train, evaluate, demo] if extra else [dataset]

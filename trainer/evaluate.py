@@ -175,8 +175,8 @@ def _bundle_subject(path: Path) -> Subject:
 def _hit(sample: Sample, opinion: Opinion, pixels: Pixels, spec: PreprocessSpec) -> bool | None:
     if sample.mask is None or not sample.is_ng:
         return None
-    mask = read_image(sample.mask)
-    mask = (mask if mask.ndim == 2 else mask.max(axis=2)) > 127
+    drawn = read_image(sample.mask)
+    mask = (drawn if drawn.ndim == 2 else drawn.max(axis=2)) > 127
     height, width = pixels.shape[:2]
     if mask.shape != (height, width):
         raise DataError(f"{sample.mask}: is {mask.shape[1]} x {mask.shape[0]}, its image {width} x {height}")

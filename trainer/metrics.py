@@ -12,6 +12,9 @@ from sklearn.metrics import average_precision_score, precision_recall_curve, roc
 from edge.contract.cam import Thresholds
 from edge.contract.types import Verdict
 
+MARGIN_LOGITS = 1.0
+"""Parts not yet seen scatter beyond the few that chose the thresholds: by this much they are reviewed."""
+
 Truth = NDArray[np.bool_]
 Scores = NDArray[np.float64]
 
@@ -39,15 +42,15 @@ def choose_thresholds(truth: Truth, scores: Scores, tolerated: float = 0.02) -> 
     """OK, REVIEW and NG on validation scores.
 
     REVIEW spans from the score that `tolerated` (a share) of the ng images fall below to the one that as large a
-    share of the ok images reach. Where the classes part cleanly and these cross, the band is half of the gap around
-    the middle. With few ng images this is an estimate, not a guarantee: n images cannot speak of less than 1/n.
+    share of the ok images reach, whichever is lower first, and MARGIN_LOGITS further on either side. With few ng
+    images this is an estimate, not a guarantee: n images cannot speak of less than 1/n.
     """
     escape = float(np.quantile(scores[truth], tolerated, method="lower"))
     alarm = float(np.quantile(scores[~truth], 1 - tolerated, method="higher"))
-    if escape > alarm:
-        quarter = (escape - alarm) / 4
-        return Thresholds(ok_below=alarm + quarter, ng_from=escape - quarter)
-    return Thresholds(ok_below=escape, ng_from=min(1.0, float(np.nextafter(alarm, 1))))
+    middle = (_logit(escape) + _logit(alarm)) / 2
+    lower = min(_logit(escape) - MARGIN_LOGITS, middle)
+    upper = max(_logit(alarm) + MARGIN_LOGITS, middle)
+    return Thresholds(ok_below=_probability(lower), ng_from=_probability(upper))
 
 
 def verdict_counts(truth: Truth, scores: Scores, thresholds: Thresholds) -> dict[str, dict[str, int]]:
@@ -73,3 +76,12 @@ def map_correlation(first: Sequence[NDArray], second: Sequence[NDArray]) -> floa
     if a.std() == 0 or b.std() == 0:
         return float(np.allclose(a - a.mean(), b - b.mean()))
     return float(np.corrcoef(a, b)[0, 1])
+
+
+def _logit(probability: float) -> float:
+    kept = min(max(probability, 1e-6), 1 - 1e-6)
+    return float(np.log(kept / (1 - kept)))
+
+
+def _probability(logit: float) -> float:
+    return float(1 / (1 + np.exp(-logit)))

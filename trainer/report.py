@@ -2,27 +2,23 @@
 
 from __future__ import annotations
 
-import base64
 import io
-from pathlib import Path
 from typing import Any
 
-import cv2
-import jinja2
 import matplotlib as mpl
 import numpy as np
 
-from edge.contract.cam import heatmap, overlay
+from edge.contract.cam import heatmap
 from edge.contract.images import read_image
 from edge.contract.types import Verdict
 from trainer.evaluate import Evaluation, Judged
+from trainer.page import embed, embed_pair, render_page
 
 mpl.use("agg")
 from matplotlib import pyplot as plt
 from matplotlib.figure import Figure
 from sklearn.metrics import precision_recall_curve, roc_curve
 
-TEMPLATE = Path(__file__).with_name("report.html.j2")
 THUMBNAIL_PX = 260
 OK_COLOUR, NG_COLOUR, BAND_COLOUR = "#2f6f9f", "#c2512a", "#d9b44a"
 
@@ -31,11 +27,14 @@ def render_report(
     title: str, evaluation: Evaluation, figures: dict[str, Any], *, history: list[dict[str, float]] | None = None,
     facts: dict[str, Any] | None = None,
 ) -> str:  # fmt: skip
-    """The page. `history` draws the training curves; `facts` are shown as a table of their own."""
-    environment = jinja2.Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True)
-    template = environment.from_string(TEMPLATE.read_text(encoding="utf-8"))
-    return template.render(
+    """The page. `history` draws the training curves; `facts` are shown as a table of their own.
+
+    `held_out`: the images had no part in training, nor in choosing the thresholds.
+    """
+    return render_page(
+        "report.html.j2",
         title=title,
+        held_out=held_out,
         figures=figures,
         facts=facts or {},
         unreadable=evaluation.unreadable,
@@ -59,7 +58,7 @@ def _histogram(evaluation: Evaluation) -> str:
     truth, scores = evaluation.truth, evaluation.scores
     thresholds = evaluation.subject.thresholds
     figure, axes = plt.subplots(figsize=(5.2, 3.2))
-    bins = np.linspace(0, 1, 31)
+    bins = np.linspace(0, 1, 31).tolist()
     axes.axvspan(thresholds.ok_below, thresholds.ng_from, color=BAND_COLOUR, alpha=0.4, label="REVIEW")
     axes.hist(scores[~truth], bins, color=OK_COLOUR, alpha=0.75, label="ok")
     axes.hist(scores[truth], bins, color=NG_COLOUR, alpha=0.75, label="ng")
@@ -118,12 +117,8 @@ def _galleries(evaluation: Evaluation) -> list[dict[str, Any]]:
 def _picture(item: Judged, evaluation: Evaluation) -> dict[str, Any]:
     pixels = read_image(item.sample.path)
     heat = heatmap(item.opinion.logits, evaluation.subject.spec, *pixels.shape[:2])
-    pair = np.hstack([overlay(pixels, np.zeros_like(heat)), overlay(pixels, heat, 0.75)])
-    scale = THUMBNAIL_PX / max(pixels.shape[:2])
-    small = cv2.resize(pair, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
-    _, jpeg = cv2.imencode(".jpg", small, (cv2.IMWRITE_JPEG_QUALITY, 85))
     caption = f"{item.sample.name} · {item.sample.kind} · score {item.opinion.score:.3f}"
-    return {"source": _embed("jpeg", jpeg.tobytes()), "caption": caption}
+    return {"source": embed_pair(pixels, heat, THUMBNAIL_PX), "caption": caption}
 
 
 def _embed_figure(figure: Figure) -> str:
@@ -131,8 +126,4 @@ def _embed_figure(figure: Figure) -> str:
     figure.tight_layout()
     figure.savefig(buffer, format="png", dpi=110)
     plt.close(figure)
-    return _embed("png", buffer.getvalue())
-
-
-def _embed(kind: str, data: bytes) -> str:
-    return f"data:image/{kind};base64,{base64.b64encode(data).decode()}"
+    return embed("png", buffer.getvalue())

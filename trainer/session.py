@@ -175,7 +175,7 @@ def _report(folder: Path, record: runs.RunRecord, trained: Trained, held: _Side)
     metrics = figures(evaluation)
     title = f"{record.name}: training report"
     facts = {key: value for key, value in record.training.items() if not isinstance(value, list)}
-    page = render_report(title, evaluation, metrics, history=trained.history, facts=facts)
+    page = render_report(title, evaluation, metrics, held_out=False, history=trained.history, facts=facts)
     (folder / "report.html").write_text(page, encoding="utf-8")
     return metrics
 

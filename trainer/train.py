@@ -88,7 +88,8 @@ def train(learning: Part, held: Part, plan: Plan, tell: Tell) -> Trained:
     model.compile(_optimizer(plan), loss=_loss(plan), jit_compile=False)
     batches = _balanced_batches(learning, model.output_shape[1:3], plan)
     trained, best, weights = Trained(model), (-1.0, -1.0), model.get_weights()
-    started, losses, figures = time.monotonic(), [], (None, None)
+    started, losses = time.monotonic(), list[float]()
+    figures: tuple[float, float] | None = None
     for step in range(1, plan.steps + 1):
         elapsed = time.monotonic() - started
         done = max(step / plan.steps, elapsed / plan.max_seconds if plan.max_seconds else 0.0)
@@ -103,7 +104,7 @@ def train(learning: Part, held: Part, plan: Plan, tell: Tell) -> Trained:
             if (figures[1], figures[0]) >= best:
                 best, weights, trained.best_step = (figures[1], figures[0]), model.get_weights(), step
         tell(Progress(step, plan.steps, losses[-1] if losses else trained.history[-1]["loss"],
-                      time.monotonic() - started, *figures))  # fmt: skip
+                      time.monotonic() - started, *(figures or (None, None))))  # fmt: skip
         if done >= 1:
             break
     model.set_weights(weights)

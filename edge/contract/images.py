@@ -44,7 +44,7 @@ def decode_image(data: bytes, name: str) -> Pixels:
         image = image[..., :3]
     if image.ndim == 3 and image.shape[2] == 1:
         image = image[..., 0]
-    return np.ascontiguousarray(image)  # type: ignore[return-value]
+    return np.ascontiguousarray(image)
 
 
 def _truncated(data: bytes) -> bool:

@@ -79,7 +79,7 @@ def preprocess(pixels: Pixels, spec: PreprocessSpec) -> Pixels:
     """
     resized = _resize(_recolour(_crop(pixels, spec.region), spec.colour), spec.width, spec.height)
     if spec.flat_field is not None:
-        resized = cv2.multiply(resized, flat_field_gain(spec), dtype=cv2.CV_8U)
+        resized = cv2.multiply(resized, flat_field_gain(spec), dtype=cv2.CV_8U)  # type: ignore[assignment]
     if spec.clahe is not None:
         resized = _equalise(resized, spec.clahe)
     if spec.normalise == "standardise":
@@ -136,4 +136,7 @@ def _equalise(image: Pixels, clahe: Clahe) -> Pixels:
 
 
 def _decode_png(data: bytes) -> Pixels | None:
-    return cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR) if data else None  # type: ignore[return-value]
+    try:
+        return cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR) if data else None  # type: ignore[return-value]
+    except cv2.error:  # a header that claims an absurd size
+        return None

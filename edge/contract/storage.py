@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from edge.errors import UsageError
+from edge.errors import HardwareError, UsageError
 
 
 @contextmanager
@@ -18,10 +18,10 @@ def new_folder(out: Path) -> Iterator[Path]:
     Raises UsageError when `out` is there and not empty, or when the place cannot be written or is full.
     """
     out = out.absolute()
-    if out.exists() and (not out.is_dir() or any(out.iterdir())):
-        raise UsageError(f"{out}: is already there; name a new folder or remove it")
     partial = out.parent / f".{out.name}.partial-{os.getpid()}"
     try:
+        if out.exists() and (not out.is_dir() or any(out.iterdir())):
+            raise UsageError(f"{out}: is already there; name a new folder or remove it")
         partial.mkdir(parents=True)
         yield partial
         _settle(partial)
@@ -29,8 +29,10 @@ def new_folder(out: Path) -> Iterator[Path]:
             out.rmdir()
         partial.rename(out)
         sync_folder(out.parent)
+    except HardwareError:  # an OSError too, and none of this disk
+        raise
     except OSError as error:
-        raise _unwritable(out, error) from None
+        raise UsageError(f"{out}: cannot be written: {error.strerror or error}; nothing was kept") from None
     finally:
         shutil.rmtree(partial, ignore_errors=True)
 
@@ -68,9 +70,3 @@ def _settle(folder: Path) -> None:
             finally:
                 os.close(descriptor)
         sync_folder(Path(parent))
-
-
-def _unwritable(out: Path, error: OSError) -> UsageError | OSError:
-    if isinstance(error, UsageError):
-        return error
-    return UsageError(f"{error.filename or out}: cannot be written: {error.strerror or error}; nothing was kept")

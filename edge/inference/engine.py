@@ -43,7 +43,7 @@ class Engine:
         """The int8 map (rows, columns, classes), a copy of its own, of a model input (height, width, channels)."""
         self._interpreter.set_tensor(self._input, image[None])
         self._interpreter.invoke()
-        return self._interpreter.get_tensor(self._output)[0]  # type: ignore[no-any-return]
+        return self._interpreter.get_tensor(self._output)[0]
 
 
 def _tensor(details: dict) -> Tensor:
@@ -51,7 +51,7 @@ def _tensor(details: dict) -> Tensor:
     if dtype not in {"uint8", "int8"}:
         raise BundleError(f"the model's tensor {details['name']} is {dtype}; okng runs int8 models")
     scale, zero_point = details["quantization"]
-    return Tensor(tuple(int(size) for size in details["shape"]), dtype, float(scale), int(zero_point))  # type: ignore[arg-type]
+    return Tensor(tuple(int(size) for size in details["shape"]), dtype, float(scale), int(zero_point))
 
 
 @contextlib.contextmanager

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from time import perf_counter
 
-from edge.contract.bundle import Bundle
+from edge.contract.bundle import MODEL, Bundle
 from edge.contract.cam import dequantise, score
-from edge.contract.preprocess import preprocess
-from edge.contract.types import Frame, Judgement
+from edge.contract.preprocess import Region, preprocess
+from edge.contract.types import Frame, Judgement, Pixels, Verdict
 from edge.errors import BundleError
 from edge.inference.engine import Engine
 
@@ -19,14 +19,17 @@ class Judge:
         """Raises BundleError when the model is not what the card says."""
         self.bundle = bundle
         self._card = bundle.card
-        self._engine = Engine(bundle.model, threads)
+        try:
+            self._engine = Engine(bundle.model, threads)
+        except BundleError as error:
+            raise BundleError(f"{bundle.path / MODEL}: {error}") from None
         _check_agreement(bundle, self._engine)
 
     def judge(self, frame: Frame) -> Judgement:
         """The verdict, the score and the map of one frame, with the milliseconds each step took."""
         began = perf_counter()
         image = preprocess(frame.pixels, self._card.preprocess)
-        if image.min() == image.max():
+        if image.min() == image.max() or _is_blank(frame.pixels, self._card.preprocess.region):
             return Judgement.fault("the frame is blank: every pixel is the same")
         prepared = perf_counter()
         units = self._engine.invoke(image)
@@ -34,12 +37,21 @@ class Judge:
         output = self._card.output
         value = score(dequantise(units, output.scale, output.zero_point), self._card.pooling)
         verdict = self._card.thresholds.verdict(value)
+        if verdict is Verdict.FAULT:
+            return Judgement.fault("the score is not a number")
         timings = {
             "preprocess": (prepared - began) * 1e3,
             "invoke": (invoked - prepared) * 1e3,
             "pool": (perf_counter() - invoked) * 1e3,
         }
         return Judgement(verdict, value, units, timings_ms=timings)
+
+
+def _is_blank(pixels: Pixels, region: Region) -> bool:
+    """Whether every pixel in the region is the same; a few are looked at first, as they nearly always differ."""
+    x, y, w, h = region.pixels(*pixels.shape[:2])
+    inside = pixels[y : y + h, x : x + w]
+    return bool((inside[::16, ::16] == inside[0, 0]).all() and (inside == inside[0, 0]).all())
 
 
 def _check_agreement(bundle: Bundle, engine: Engine) -> None:

@@ -44,7 +44,7 @@ def verify_in_child(path: Path) -> Proof:
 
 def start_verify(path: Path) -> subprocess.Popen[bytes]:
     """Begins to verify; the caller goes on meanwhile and ends with `finish_verify`."""
-    command = [sys.executable, "-m", "edge.inference.verify", str(path)]
+    command = [sys.executable, "-P", "-m", "edge.inference.verify", str(path)]
     return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, stdin=subprocess.DEVNULL)
 
 
@@ -87,6 +87,9 @@ def _check_golden(bundle: Bundle, judge: Judge, golden: GoldenFrame) -> tuple[in
     recorded = np.frombuffer(golden.map, np.int8)
     if found.map_units is None or recorded.size != found.map_units.size:
         raise BundleError(f"{bundle.path}: the recorded map of {golden.file} has another size than the model's")
+    slack = bundle.card.golden_tolerance_units * bundle.card.output.scale / 4 + 1e-6  # a sigmoid's slope is 1/4
+    if found.score is None or abs(found.score - golden.score) > slack:
+        raise BundleError(f"{bundle.path}: the score of {golden.file} is {found.score}, recorded is {golden.score}")
     difference = int(np.abs(recorded.astype(int) - found.map_units.ravel()).max())
     tolerance = bundle.card.golden_tolerance_units
     if difference > tolerance or found.verdict != golden.verdict:

@@ -208,11 +208,11 @@ def test_only_a_new_or_empty_folder_is_written(tmp_path):
     (tmp_path / "empty").mkdir()
     write_dataset(tmp_path / "empty", count=1)
     before = (tmp_path / "empty" / "manifest.csv").read_bytes()
-    with pytest.raises(UsageError, match="not an empty folder"):
+    with pytest.raises(UsageError, match="is already there"):
         write_dataset(tmp_path / "empty", count=2)
     assert (tmp_path / "empty" / "manifest.csv").read_bytes() == before
     (tmp_path / "file").write_text("mine")
-    with pytest.raises(UsageError, match="not an empty folder"):
+    with pytest.raises(UsageError, match="is already there"):
         write_dataset(tmp_path / "file", count=2)
     assert (tmp_path / "file").read_text() == "mine"
 
@@ -222,7 +222,7 @@ def test_a_full_disk_is_reported_and_leaves_nothing(tmp_path, monkeypatch):
         raise OSError(errno.ENOSPC, "No space left on device")
 
     monkeypatch.setattr(Path, "write_bytes", fill_up)
-    with pytest.raises(UsageError, match=r"data: No space left on device") as caught:
+    with pytest.raises(UsageError, match=r"data: cannot be written: No space left on device") as caught:
         write_dataset(tmp_path / "data", count=3)
     assert "\n" not in str(caught.value)
     assert not list(tmp_path.iterdir())
@@ -230,7 +230,7 @@ def test_a_full_disk_is_reported_and_leaves_nothing(tmp_path, monkeypatch):
 
 def test_a_path_below_a_file_is_reported(tmp_path):
     (tmp_path / "file").write_text("")
-    with pytest.raises(UsageError, match="Cannot write the dataset to"):
+    with pytest.raises(UsageError, match="cannot be written"):
         write_dataset(tmp_path / "file" / "data", count=1)
 
 

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import csv
 import math
-import os
-import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from itertools import islice
@@ -15,6 +13,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from edge.contract.storage import new_folder
 from edge.errors import UsageError
 from trainer.synthesize.part import KINDS, Part, check_product, make_surface, take_photo
 
@@ -56,20 +55,8 @@ def write_dataset(
     failure or an interrupt leaves nothing behind. `progress` gets (images done, count). Raises UsageError.
     """
     _check(count, ng_share, seed, product)
-    out = Path(out).resolve()
-    partial = out.parent / f".{out.name}.partial-{os.getpid()}"
-    try:
-        _refuse_occupied(out)
-        partial.mkdir(parents=True)
-        try:
-            _fill(partial, list(islice(plan_shots(seed, ng_share), count)), seed, product, progress)
-            partial.replace(out)
-        except BaseException:
-            shutil.rmtree(partial, ignore_errors=True)
-            raise
-    except OSError as error:
-        reason = error.strerror or str(error)
-        raise UsageError(f"Cannot write the dataset to {out}: {reason}; choose a writable folder with room.") from error
+    with new_folder(out) as folder:
+        _fill(folder, list(islice(plan_shots(seed, ng_share), count)), seed, product, progress)
 
 
 def plan_shots(seed: int, ng_share: float) -> Iterator[Shot]:
@@ -96,12 +83,6 @@ def _check(count: int, ng_share: float, seed: int, product: str) -> None:
         raise UsageError(f"The share of NG images is {ng_share}: give a number from 0 to 1.")
     if seed < 0:
         raise UsageError(f"The seed is {seed}: give 0 or a larger number.")
-
-
-def _refuse_occupied(out: Path) -> None:
-    """Raise UsageError where `out` is a file or holds anything."""
-    if out.exists() and (not out.is_dir() or any(out.iterdir())):
-        raise UsageError(f"{out} exists and is not an empty folder: choose another name, or remove it first.")
 
 
 def _fill(
