@@ -42,15 +42,15 @@ def choose_thresholds(truth: Truth, scores: Scores, tolerated: float = 0.02) -> 
     """OK, REVIEW and NG on validation scores.
 
     REVIEW spans from the score that `tolerated` (a share) of the ng images fall below to the one that as large a
-    share of the ok images reach, whichever is lower first, and MARGIN_LOGITS further on either side. With few ng
-    images this is an estimate, not a guarantee: n images cannot speak of less than 1/n.
+    share of the ok images reach, or from the middle of the gap where the classes part cleanly, and MARGIN_LOGITS
+    further on either side. With few ng images this is an estimate, not a guarantee: n images cannot speak of less
+    than 1/n.
     """
     escape = float(np.quantile(scores[truth], tolerated, method="lower"))
     alarm = float(np.quantile(scores[~truth], 1 - tolerated, method="higher"))
     middle = (_logit(escape) + _logit(alarm)) / 2
-    lower = min(_logit(escape) - MARGIN_LOGITS, middle)
-    upper = max(_logit(alarm) + MARGIN_LOGITS, middle)
-    return Thresholds(ok_below=_probability(lower), ng_from=_probability(upper))
+    lower, upper = min(_logit(escape), middle), max(_logit(alarm), middle)
+    return Thresholds(ok_below=_probability(lower - MARGIN_LOGITS), ng_from=_probability(upper + MARGIN_LOGITS))
 
 
 def verdict_counts(truth: Truth, scores: Scores, thresholds: Thresholds) -> dict[str, dict[str, int]]:
