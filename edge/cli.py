@@ -43,6 +43,14 @@ class Program(click.Group):
             context.fail(f"okng {name} needs the training extra: pip install 'okng[train]'")
         return super().get_command(context, name)
 
+    def invoke(self, context: click.Context) -> Any:
+        """Whoever reads the output may stop reading, as `head` does; click itself would end with 1 then."""
+        try:
+            return super().invoke(context)
+        except BrokenPipeError:
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            context.exit(0)
+
     def _find_plugins(self) -> None:
         for entry in entry_points(group="okng.commands"):
             for command in entry.load()():
@@ -267,9 +275,6 @@ def main() -> NoReturn:
     except (click.Abort, KeyboardInterrupt):
         click.echo("okng: interrupted", err=True)
         status = 130
-    except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        status = 0
     sys.exit(status)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
+from dataclasses import asdict
 from typing import Any
 
 from edge import __version__
@@ -114,4 +115,4 @@ class Commander:
         except UsageError as error:
             unknown = self._journal.find(decide.inspection) is None
             raise Refused(ErrorCode.UNKNOWN_INSPECTION if unknown else ErrorCode.REFUSED, str(error)) from None
-        return {"inspection": found.inspection_id, "decision": found.decision, "decided_ns": found.decided_ns}
+        return asdict(found)

@@ -24,8 +24,8 @@ OK_COLOUR, NG_COLOUR, BAND_COLOUR = "#2f6f9f", "#c2512a", "#d9b44a"
 
 
 def render_report(
-    title: str, evaluation: Evaluation, figures: dict[str, Any], *, held_out: bool, history: list[dict[str, float]] | None = None,
-    facts: dict[str, Any] | None = None,
+    title: str, evaluation: Evaluation, figures: dict[str, Any], *, held_out: bool,
+    history: list[dict[str, float]] | None = None, facts: dict[str, Any] | None = None,
 ) -> str:  # fmt: skip
     """The page. `history` draws the training curves; `facts` are shown as a table of their own.
 

@@ -29,7 +29,7 @@ def new_folder(out: Path) -> Iterator[Path]:
             out.rmdir()
         partial.rename(out)
         sync_folder(out.parent)
-    except HardwareError:  # an OSError too, and none of this disk
+    except (HardwareError, FileNotFoundError):  # OSErrors too, but none of this place's making
         raise
     except OSError as error:
         raise UsageError(f"{out}: cannot be written: {error.strerror or error}; nothing was kept") from None

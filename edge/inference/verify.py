@@ -87,9 +87,6 @@ def _check_golden(bundle: Bundle, judge: Judge, golden: GoldenFrame) -> tuple[in
     recorded = np.frombuffer(golden.map, np.int8)
     if found.map_units is None or recorded.size != found.map_units.size:
         raise BundleError(f"{bundle.path}: the recorded map of {golden.file} has another size than the model's")
-    slack = bundle.card.golden_tolerance_units * bundle.card.output.scale / 4 + 1e-6  # a sigmoid's slope is 1/4
-    if found.score is None or abs(found.score - golden.score) > slack:
-        raise BundleError(f"{bundle.path}: the score of {golden.file} is {found.score}, recorded is {golden.score}")
     difference = int(np.abs(recorded.astype(int) - found.map_units.ravel()).max())
     tolerance = bundle.card.golden_tolerance_units
     if difference > tolerance or found.verdict != golden.verdict:
@@ -97,6 +94,9 @@ def _check_golden(bundle: Bundle, judge: Judge, golden: GoldenFrame) -> tuple[in
             f"{bundle.path}: golden frame {golden.file} is judged {found.verdict} (map {difference} units off), "
             f"recorded is {golden.verdict} (within {tolerance}); this machine runs the model differently"
         )
+    slack = tolerance * bundle.card.output.scale / 4 + 1e-6  # a sigmoid's slope is 1/4 at most
+    if found.score is None or abs(found.score - golden.score) > slack:
+        raise BundleError(f"{bundle.path}: golden frame {golden.file} scores {found.score}, recorded is {golden.score}")
     return difference, found.timings_ms["invoke"]
 
 

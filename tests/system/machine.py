@@ -54,7 +54,7 @@ class Machine:
     def __init__(self, files: Path) -> None:
         self._files = files
         self._store = Path(tempfile.mkdtemp(prefix="okng-machine-"))
-        self._log = tempfile.TemporaryFile("w+")
+        self._log = tempfile.TemporaryFile("w+")  # noqa: SIM115 lives as long as the machine
         self._outer: subprocess.Popen[bytes] | None = None
         self._pid = ""
 
@@ -77,7 +77,19 @@ class Machine:
 
     def run(self, *command: str, check: bool = True, timeout_s: float = 30.0) -> subprocess.CompletedProcess[str]:
         """Runs a command in it, as root."""
-        enter = ["nsenter", "--target", self._pid, "--mount", "--pid", "--net", "--ipc", "--uts", "--cgroup", "--root", "--wd"]
+        enter = [
+            "nsenter",
+            "--target",
+            self._pid,
+            "--mount",
+            "--pid",
+            "--net",
+            "--ipc",
+            "--uts",
+            "--cgroup",
+            "--root",
+            "--wd",
+        ]
         done = subprocess.run([*enter, "--", *command], capture_output=True, text=True, timeout=timeout_s)
         if check and done.returncode:
             raise AssertionError(f"{' '.join(command)}: {done.returncode}\n{done.stdout}{done.stderr}")
@@ -130,3 +142,41 @@ def _needed() -> list[Path]:
     """Folders that a user other than root must get through to reach this Python, its packages and okng."""
     starts = {Path(sys.prefix), Path(sys.base_prefix), ROOT}
     return sorted({each for start in starts for each in (start, *start.parents) if each != Path("/")})
+
+
+class Unit:
+    """A unit of a machine."""
+
+    def __init__(self, machine: Machine, name: str) -> None:
+        self.machine, self.name = machine, name
+
+    def start(self) -> None:
+        """Returns once it is READY; fails the test when it does not get there."""
+        self.machine.run("systemctl", "start", self.name)
+
+    def stop(self) -> None:
+        """Returns once it is stopped, and forgets a failure."""
+        self.machine.run("systemctl", "stop", self.name)
+        self.machine.run("systemctl", "reset-failed", self.name, check=False)
+
+    def show(self, name: str) -> str:
+        """A property, as `systemctl show` has it."""
+        return self.machine.run("systemctl", "show", "--value", "-p", name, self.name).stdout.strip()
+
+    def kill(self, signal_name: str) -> str:
+        """Sends a signal to the main process alone; returns its id."""
+        pid = self.show("MainPID")
+        self.machine.run("kill", "-s", signal_name, pid)
+        return pid
+
+    def came_back(self, old_pid: str, timeout_s: float) -> float:
+        """Waits for another main process to be READY; returns how many seconds that took."""
+        began = time.monotonic()
+        until(lambda: self.show("ActiveState") == "active" and self.show("MainPID") not in {old_pid, "0"},
+              timeout_s, f"{self.name} started again")  # fmt: skip
+        return time.monotonic() - began
+
+    def log(self) -> str:
+        """All that it and systemd wrote about it since the machine booted."""
+        self.machine.run("journalctl", "--sync")
+        return self.machine.run("journalctl", "--no-pager", "-o", "cat", "-u", self.name).stdout
