@@ -20,9 +20,11 @@ def convert(run: Path, out: Path, as_json: bool) -> None:
     """
     import msgspec
 
+    from trainer.framework import wake
     from trainer.run import read_run
 
     opened = read_run(run)
+    wake()
     from converters.convert import convert as make
 
     card = make(opened, out, lambda text: None if as_json else click.echo(f"{text} …", err=True))

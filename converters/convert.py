@@ -15,9 +15,9 @@ from edge.contract.cam import dequantise, pool
 from edge.contract.card import Card, GoldenFrame, Parity, encode_card
 from edge.contract.images import read_image
 from edge.contract.preprocess import preprocess
+from edge.errors import UsageError
 from edge.inference.engine import Engine
 from trainer.metrics import map_correlation
-from trainer.run import PROVENANCE as RUN_PROVENANCE
 from trainer.run import Run
 from trainer.train import predict_maps
 
@@ -26,8 +26,10 @@ Tell = Callable[[str], None]
 
 def convert(run: Run, out: Path, tell: Tell) -> Card:
     """Writes the bundle of a run to `out` and returns its card. Raises DataError, BundleError or UsageError."""
+    if out.exists() and (not out.is_dir() or any(out.iterdir())):  # said now: the work takes a while
+        raise UsageError(f"{out}: is already there; name a new folder or remove it")
+    network, inputs, origin = run.model(), run.inputs(), run.provenance()
     tell("quantising")
-    network, inputs = run.model(), run.inputs()
     model = quantize(network, inputs.calibration)
     engine = Engine(model)
     tell("comparing float with int8")
@@ -50,7 +52,6 @@ def convert(run: Run, out: Path, tell: Tell) -> Card:
         training=record.training,
     )
     tell("writing the bundle")
-    origin = (run.path / RUN_PROVENANCE).read_bytes()
     write_bundle(out, {MODEL: model, CARD: encode_card(card), PROVENANCE: origin, **frames})
     read_bundle(out)
     return card

@@ -5,14 +5,13 @@ from __future__ import annotations
 import contextlib
 import io
 import logging
-import os
 from collections.abc import Iterator
-
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 import keras
 import numpy as np
 import tensorflow as tf
+
+from edge.inference.quiet import quiet
 
 
 def quantize(model: keras.Model, calibration: np.ndarray) -> bytes:
@@ -29,12 +28,13 @@ def quantize(model: keras.Model, calibration: np.ndarray) -> bytes:
             yield [sample[None].astype(np.float32)]
 
     converter = tf.lite.TFLiteConverter.from_keras_model(_with_batch_of_one(model))
+    logging.getLogger("tensorflow").setLevel(logging.ERROR)
     converter.optimizations = [tf.lite.Optimize.DEFAULT]
     converter.representative_dataset = representative
     converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
     converter.inference_input_type = tf.uint8
     converter.inference_output_type = tf.int8
-    with _quiet():
+    with quiet(), contextlib.redirect_stdout(io.StringIO()):
         return bytes(converter.convert())
 
 
@@ -42,18 +42,3 @@ def _with_batch_of_one(model: keras.Model) -> keras.Model:
     """The same network with a static shape, which accelerators need."""
     inputs = keras.Input(batch_shape=(1, *model.input_shape[1:]), name="input")
     return keras.Model(inputs, model(inputs, training=False))
-
-
-@contextlib.contextmanager
-def _quiet() -> Iterator[None]:
-    """Keeps the converter's own progress notes off the terminal."""
-    logging.getLogger("tensorflow").setLevel(logging.ERROR)
-    saved, nowhere = os.dup(2), os.open(os.devnull, os.O_WRONLY)
-    try:
-        os.dup2(nowhere, 2)
-        with contextlib.redirect_stdout(io.StringIO()):
-            yield
-    finally:
-        os.dup2(saved, 2)
-        os.close(saved)
-        os.close(nowhere)

@@ -67,7 +67,7 @@ def okng() -> None:
 @config_option
 @click.option("-v", "--verbose", is_flag=True, help="Log every inspection.")
 def run(config: Path, verbose: bool) -> None:
-    """Inspect: the station's daemon, until SIGTERM or `okng stop`.
+    """Inspect: the station's daemon, until SIGTERM or Ctrl-C.
 
     \b
     Example: okng run --config station.toml

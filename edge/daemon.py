@@ -26,7 +26,7 @@ from edge.commander import Commander
 from edge.config import SignalConfig, StationConfig
 from edge.contract.bundle import Bundle, read_bundle
 from edge.contract.types import Inspection, State
-from edge.errors import BundleError, HardwareError
+from edge.errors import BundleError, ConfigError, HardwareError
 from edge.inference.verify import finish_verify, start_verify
 from edge.inspector import Inspector
 from edge.journal.images import ImagePolicy
@@ -76,6 +76,11 @@ class Daemon:
     def _assemble(self, stack: ExitStack) -> list[threading.Thread]:
         """Opens everything, the child process that verifies the bundle running meanwhile."""
         config, path = self._config, Path(self._config.bundle)
+        watchdog_s = self._notifier.watchdog_s
+        if watchdog_s and config.camera.timeout_s >= watchdog_s:
+            raise ConfigError(
+                f"camera.timeout_s = {config.camera.timeout_s:g}: below the unit's WatchdogSec, {watchdog_s:g}"
+            )
         child = start_verify(path)
         stack.callback(child.kill)
         from edge.inference.judge import Judge

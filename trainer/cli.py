@@ -6,6 +6,7 @@ import importlib.util
 import json
 import sys
 from collections.abc import Callable
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -50,7 +51,10 @@ def synthesize(out: Path, count: int, ng_share: float, product: str, seed: int) 
 @click.option("--clahe", type=click.FloatRange(0.1, 40), help="Equalise local contrast, with this clip limit.")
 @click.option("--flat-field", type=click.Path(path_type=Path), help="Image of an evenly lit blank, to even out light.")
 @click.option("--masks/--no-masks", "use_masks", default=True, show_default=True, help="Learn from masks where given.")
-@click.option("--seed", default=0, show_default=True, help="The same seed and data give the same network.")
+@click.option(
+    "--seed", default=0, show_default=True, type=click.IntRange(0, 2**32 - 1),
+    help="The same seed and data give the same network.",
+)  # fmt: skip
 @click.option("--json", "as_json", is_flag=True, help="Print the figures as JSON.")
 def train(
     data: Path, out: Path, size: int, steps: int, max_minutes: float | None, test_fold: int | None, colour: str | None,
@@ -64,6 +68,9 @@ def train(
     Example: okng train photos --out runs/first
     """
     spec = _spec(region, clahe, flat_field)
+    from trainer.framework import wake
+
+    wake()
     from trainer.console import listening
     from trainer.session import Request, run_training
     from trainer.train import Plan
@@ -91,15 +98,21 @@ def evaluate(subject: Path, data: Path, fold: int | None, out: Path | None, as_j
     Images that SUBJECT has learned from are left out and counted.
     Example: okng evaluate bundles/first photos --out reports/first
     """
+    from edge.contract.storage import new_folder
     from trainer.dataset import read_samples
     from trainer.evaluate import evaluate as judge_all
     from trainer.evaluate import figures, open_subject, select_fold
+    from trainer.framework import wake
+    from trainer.run import is_run
 
-    samples = select_fold(read_samples(data), fold)
-    found = judge_all(open_subject(subject), samples, _counting("judging", quiet=as_json))
-    metrics = figures(found)
-    if out:
-        _write_evaluation(out, f"{subject.name} on {data.resolve().name}", found, metrics)
+    if is_run(subject):
+        wake()
+    with new_folder(out) if out else nullcontext() as folder:
+        samples = select_fold(read_samples(data), fold)
+        found = judge_all(open_subject(subject), samples, _counting("judging", quiet=as_json))
+        metrics = figures(found)
+        if folder:
+            _write_evaluation(folder, f"{subject.name} on {data.resolve().name}", found, metrics)
     if as_json:
         click.echo(json.dumps(metrics))
     else:
@@ -137,16 +150,14 @@ def demo(out: Path, bundle: str | None, headless: bool, as_json: bool) -> None:
     click.echo(f"look at {out / 'index.html'}")
 
 
-def _write_evaluation(out: Path, title: str, found: Any, metrics: dict[str, Any]) -> None:
-    from edge.contract.storage import new_folder
+def _write_evaluation(folder: Path, title: str, found: Any, metrics: dict[str, Any]) -> None:
     from trainer.evaluate import predictions
     from trainer.report import render_report
 
-    with new_folder(out) as folder:
-        (folder / "report.html").write_text(render_report(title, found, metrics, held_out=True), encoding="utf-8")
-        (folder / "metrics.json").write_text(json.dumps(metrics, indent=1))
-        lines = (json.dumps(record) + "\n" for record in predictions(found))
-        (folder / "predictions.jsonl").write_text("".join(lines))
+    (folder / "report.html").write_text(render_report(title, found, metrics, held_out=True), encoding="utf-8")
+    (folder / "metrics.json").write_text(json.dumps(metrics, indent=1))
+    lines = (json.dumps(record) + "\n" for record in predictions(found))
+    (folder / "predictions.jsonl").write_text("".join(lines))
 
 
 def _print_metrics(metrics: dict[str, Any], out: Path | None) -> None:

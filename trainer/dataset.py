@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import csv
 import hashlib
+import os
 import re
 from collections import Counter
 from collections.abc import Callable, Iterable
@@ -17,7 +18,7 @@ from pathlib import Path
 
 import numpy as np
 
-from edge.contract.images import IMAGE_SUFFIXES, decode_image
+from edge.contract.images import IMAGE_SUFFIXES, decode_image, read_image
 from edge.contract.types import Pixels
 from edge.errors import DataError
 
@@ -30,7 +31,10 @@ UNREADABLE_LIMIT = 0.05
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """One labelled image. `name` is its path relative to the set; `sha256` is of the file, once it was read."""
+    """One labelled image. `name` is its path relative to the set.
+
+    `sha256` of the file and `size` (height, width) are known once it was read.
+    """
 
     name: str
     path: Path
@@ -40,6 +44,7 @@ class Sample:
     fold: int | None = None
     mask: Path | None = None
     sha256: str = ""
+    size: tuple[int, int] | None = None
 
     @property
     def is_ng(self) -> bool:
@@ -93,8 +98,10 @@ def load_images(
     for count, sample in enumerate(samples, 1):
         try:
             data = sample.path.read_bytes()
-            loaded.images.append(convert(decode_image(data, sample.name)))
-            loaded.samples.append(replace(sample, sha256=hashlib.sha256(data).hexdigest()))
+            pixels = decode_image(data, sample.name)
+            loaded.images.append(convert(pixels))
+            size = (pixels.shape[0], pixels.shape[1])
+            loaded.samples.append(replace(sample, sha256=hashlib.sha256(data).hexdigest(), size=size))
         except OSError as error:
             loaded.unreadable.append((sample.name, str(error.strerror)))
         except DataError as error:
@@ -110,9 +117,27 @@ def load_images(
     return loaded
 
 
+def read_mask(sample: Sample) -> Pixels | None:
+    """Where an ng image is faulty: 0 or 255, of the image's size; None where no mask was given.
+
+    Raises DataError when the mask cannot be read, has another size than its image, or marks nothing.
+    """
+    if sample.mask is None or not sample.is_ng:
+        return None
+    drawn = read_image(sample.mask)
+    values = drawn if drawn.ndim == 2 else drawn.max(axis=2)
+    if sample.size is not None and values.shape != sample.size:
+        (height, width), (rows, columns) = sample.size, values.shape
+        raise DataError(f"{sample.mask}: is {columns} x {rows} pixels, its image {width} x {height}; draw it again")
+    if not values.any():
+        raise DataError(f"{sample.mask}: marks nothing, but its image is ng; draw the fault, or remove the mask")
+    marked = values > (127 if values.max() > 127 else 0)  # some tools write 1 for 255
+    return marked.astype(np.uint8) * 255
+
+
 def natural(name: str) -> list[tuple[int, int | str]]:
     """Sort key under which part 9 comes before part 10."""
-    return [(0, int(piece)) if piece.isdigit() else (1, piece) for piece in re.split(r"(\d+)", name) if piece]
+    return [(0, int(piece)) if piece.isdecimal() else (1, piece) for piece in re.split(r"(\d+)", name) if piece]
 
 
 def _images_below(folder: Path) -> list[Path]:
@@ -158,7 +183,7 @@ def _folder_sample(folder: Path, kind: str, path: Path, fold: int | None) -> Sam
 def _read_manifest(folder: Path) -> list[Sample]:
     manifest = folder / "manifest.csv"
     try:
-        with manifest.open(newline="", encoding="utf-8") as file:
+        with manifest.open(newline="", encoding="utf-8-sig") as file:  # spreadsheets write a byte order mark
             reader = csv.DictReader(file)
             rows = list(reader)
             columns = set(reader.fieldnames or ())
@@ -167,16 +192,19 @@ def _read_manifest(folder: Path) -> list[Sample]:
     if missing := {"image", "label"} - columns:
         raise DataError(f"{manifest}: column {sorted(missing)[0]} is missing; it needs image and label")
     samples = [_manifest_sample(folder, manifest, line, row) for line, row in enumerate(rows, 2)]
+    _refuse_twice(manifest, samples)
     _refuse_absent(manifest, samples)
     return samples
 
 
 def _manifest_sample(folder: Path, manifest: Path, line: int, row: dict[str, str]) -> Sample:
     value = {key: (text or "").strip() for key, text in row.items() if key}
+    if not value["image"]:
+        raise DataError(f"{manifest}, line {line}: names no image")
     if value["label"] not in {OK, NG}:
         raise DataError(f"{manifest}, line {line}: label {value['label']!r} is neither ok nor ng")
     fold = value.get("fold", "")
-    if fold and not fold.isdigit():
+    if fold and not fold.isdecimal():
         raise DataError(f"{manifest}, line {line}: fold {fold!r} is not a whole number from 0")
     mask = value.get("mask", "")
     return Sample(
@@ -190,9 +218,22 @@ def _manifest_sample(folder: Path, manifest: Path, line: int, row: dict[str, str
     )
 
 
+def _refuse_twice(manifest: Path, samples: list[Sample]) -> None:
+    """An image listed twice could carry two labels, or fall on both sides of a split."""
+    first: dict[str, int] = {}
+    for line, sample in enumerate(samples, 2):
+        known = first.setdefault(os.path.normpath(sample.path), line)
+        if known != line:
+            raise DataError(f"{manifest}, line {line}: {sample.name} stands in line {known} already; keep one of them")
+
+
 def _refuse_absent(manifest: Path, samples: list[Sample]) -> None:
     named = [path for sample in samples for path in (sample.path, sample.mask) if path is not None]
     absent = [path for path in named if not path.is_file()]
     if absent:
         more = f" and {len(absent) - 1} more" if len(absent) > 1 else ""
-        raise DataError(f"{manifest}: names files that are not there: {absent[0].relative_to(manifest.parent)}{more}")
+        raise DataError(f"{manifest}: names files that are not there: {_shown(absent[0], manifest)}{more}")
+
+
+def _shown(path: Path, manifest: Path) -> str:
+    return str(path.relative_to(manifest.parent) if path.is_relative_to(manifest.parent) else path)

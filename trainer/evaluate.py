@@ -13,12 +13,11 @@ import numpy as np
 from edge.contract.bundle import PROVENANCE, read_bundle
 from edge.contract.cam import Pooling, Thresholds, dequantise, pool
 from edge.contract.cam import peak as map_peak
-from edge.contract.images import read_image
 from edge.contract.preprocess import PreprocessSpec, preprocess
 from edge.contract.types import Frame, Pixels, Verdict
 from edge.errors import DataError
 from edge.inference.judge import Judge
-from trainer.dataset import Sample, load_images
+from trainer.dataset import Sample, load_images, read_mask
 from trainer.metrics import auroc, average_precision, peak_hit, verdict_counts
 from trainer.run import is_run, read_run, seen_in_training
 from trainer.split import check_folds
@@ -35,10 +34,13 @@ class Opinion:
 
 @dataclass(frozen=True, slots=True)
 class Subject:
-    """What is evaluated: a way to judge pixels, its spec and thresholds, and the images it has learned from."""
+    """What is evaluated: a way to judge pixels, its spec and thresholds, and the images it has learned from.
+
+    `judge` gives None for a frame that cannot be judged.
+    """
 
     name: str
-    judge: Callable[[Pixels], Opinion]
+    judge: Callable[[Pixels], Opinion | None]
     spec: PreprocessSpec
     thresholds: Thresholds
     learned: set[str]
@@ -87,13 +89,16 @@ def evaluate(
     for count, (sample, pixels) in enumerate(zip(loaded.samples, loaded.images, strict=True), 1):
         if sample.sha256 in subject.learned:
             learned_from += 1
+        elif (opinion := subject.judge(pixels)) is None:
+            loaded.unreadable.append((sample.name, "cannot be judged: a FAULT on the board"))
         else:
-            opinion = subject.judge(pixels)
-            judged.append(Judged(sample, opinion, _hit(sample, opinion, pixels, subject.spec)))
+            judged.append(Judged(sample, opinion, _hit(sample, opinion, subject.spec)))
         if progress:
             progress(count, len(loaded.samples))
     if not judged:
-        raise DataError(f"all {learned_from} images trained {subject.name}: nothing is left to evaluate it with")
+        if learned_from:
+            raise DataError(f"all {learned_from} images trained {subject.name}: nothing is left to evaluate it with")
+        raise DataError(f"{subject.name} can judge none of the {len(samples)} images: there is nothing to evaluate")
     return Evaluation(subject, judged, loaded.unreadable, learned_from)
 
 
@@ -162,28 +167,25 @@ def _bundle_subject(path: Path) -> Subject:
     bundle = read_bundle(path)
     card, board = bundle.card, Judge(bundle)
 
-    def judge(pixels: Pixels) -> Opinion:
+    def judge(pixels: Pixels) -> Opinion | None:
         found = board.judge(Frame(pixels, 0, 0, 0))
-        assert found.score is not None
-        assert found.map_units is not None
+        if found.score is None or found.map_units is None:
+            return None
         logits = dequantise(found.map_units, card.output.scale, card.output.zero_point)
         return Opinion(found.score, found.verdict, logits)
 
     return Subject(path.name, judge, card.preprocess, card.thresholds, seen_in_training(path / PROVENANCE))
 
 
-def _hit(sample: Sample, opinion: Opinion, pixels: Pixels, spec: PreprocessSpec) -> bool | None:
-    if sample.mask is None or not sample.is_ng:
+def _hit(sample: Sample, opinion: Opinion, spec: PreprocessSpec) -> bool | None:
+    mask = read_mask(sample)
+    if mask is None:
         return None
-    drawn = read_image(sample.mask)
-    mask = (drawn if drawn.ndim == 2 else drawn.max(axis=2)) > 127
-    height, width = pixels.shape[:2]
-    if mask.shape != (height, width):
-        raise DataError(f"{sample.mask}: is {mask.shape[1]} x {mask.shape[0]}, its image {width} x {height}")
+    height, width = mask.shape[:2]
     rows, columns = opinion.logits.shape[:2]
     _, _, w, h = spec.region.pixels(height, width)
     reach = max(w / columns, h / rows)
-    return peak_hit(map_peak(opinion.logits, spec, height, width), mask.astype(np.uint8), reach)
+    return peak_hit(map_peak(opinion.logits, spec, height, width), mask, reach)
 
 
 def _by_kind(evaluation: Evaluation) -> dict[str, dict[str, Any]]:

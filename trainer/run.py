@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import csv
 import io
+import zipfile
+import zlib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -58,20 +60,30 @@ class Run:
 
         try:
             return keras.models.load_model(self.path / MODEL, compile=False)
-        except (OSError, ValueError) as error:
-            raise DataError(f"{self.path / MODEL}: cannot be read: {error}; train again") from None
+        except Exception as error:  # zip, HDF5 and Keras each raise their own
+            raise DataError(f"{self.path / MODEL}: cannot be read: {_first_line(error)}; train again") from None
 
     def inputs(self) -> Inputs:
         """What was kept for conversion."""
         try:
             with np.load(self.path / INPUTS) as arrays:
                 return Inputs(arrays["calibration"], arrays["validation"], arrays["validation_truth"])
-        except (OSError, ValueError, KeyError) as error:
-            raise DataError(f"{self.path / INPUTS}: cannot be read: {error}; train again") from None
+        except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, zlib.error) as error:
+            raise DataError(f"{self.path / INPUTS}: cannot be read: {_first_line(error)}; train again") from None
+
+    def provenance(self) -> bytes:
+        """The file that names the images of this run."""
+        try:
+            return (self.path / PROVENANCE).read_bytes()
+        except OSError as error:
+            raise DataError(f"{self.path / PROVENANCE}: cannot be read: {error.strerror}; train again") from None
 
     def golden(self) -> list[tuple[str, Path]]:
-        """(label, file) of the frames that may prove a bundle."""
-        return [(path.stem.split("-")[0], path) for path in sorted((self.path / "golden").glob("*.png"))]
+        """(label, file) of the frames that may prove a bundle. Raises DataError when there are none."""
+        found = [(path.stem.split("-")[0], path) for path in sorted((self.path / "golden").glob("*.png"))]
+        if not found:
+            raise DataError(f"{self.path / 'golden'}: holds no frame that could prove a bundle; train again")
+        return found
 
 
 def is_run(path: Path) -> bool:
@@ -85,8 +97,12 @@ def read_run(path: Path) -> Run:
         return Run(path, msgspec.json.decode((path / RECORD).read_bytes(), type=RunRecord))
     except OSError as error:
         raise DataError(f"{path}: is no run of okng train: {RECORD}: {error.strerror}") from None
-    except msgspec.DecodeError as error:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise DataError(f"{path / RECORD}: damaged: {error}; train again") from None
+
+
+def _first_line(error: Exception) -> str:
+    return next(iter(str(error).splitlines()), type(error).__name__)
 
 
 def provenance(split: Split) -> bytes:

@@ -22,7 +22,7 @@ from edge.contract.preprocess import PreprocessSpec, preprocess
 from edge.contract.storage import new_folder
 from edge.contract.types import Verdict
 from trainer import run as runs
-from trainer.dataset import Loaded, Sample, load_images, read_samples, require_both_classes
+from trainer.dataset import Loaded, Sample, load_images, read_mask, read_samples, require_both_classes
 from trainer.evaluate import Subject, evaluate, figures, keras_judge
 from trainer.metrics import auroc, average_precision, best_f1_threshold, choose_thresholds
 from trainer.report import render_report
@@ -114,13 +114,15 @@ def _side(loaded: Loaded, indices: list[int], where: str, request: Request) -> _
     samples = [loaded.samples[i] for i in indices]
     require_both_classes(samples, where)
     truth = np.array([sample.is_ng for sample in samples])
-    masks = [_mask(sample, request) if request.use_masks else None for sample in samples]
-    return _Side(samples, Part(np.stack([loaded.images[i] for i in indices]), truth, masks))
+    masks = [_mask(sample, request) for sample in samples]  # read in any case: the report needs good ones
+    known = [mask if request.use_masks else None for mask in masks]
+    return _Side(samples, Part(np.stack([loaded.images[i] for i in indices]), truth, known))
 
 
 def _mask(sample: Sample, request: Request) -> np.ndarray | None:
     """The mask as the network sees it: cut and scaled as its image is, (size, size) uint8, 0 or 255."""
-    if sample.mask is None or not sample.is_ng:
+    mask = read_mask(sample)
+    if mask is None:
         return None
     plain = msgspec.structs.replace(
         request.spec,
@@ -131,7 +133,7 @@ def _mask(sample: Sample, request: Request) -> np.ndarray | None:
         clahe=None,
         flat_field=None,
     )
-    seen = preprocess(read_image(sample.mask), plain)[..., 0]
+    seen = preprocess(mask, plain)[..., 0]
     return np.where(seen >= MASK_LEVEL, 255, 0).astype(np.uint8)
 
 
@@ -229,4 +231,4 @@ def _keep_golden(folder: Path, side: _Side, scores: np.ndarray, thresholds: Thre
         judged_right = [i for i in order if thresholds.verdict(float(scores[i])) == right[label]]
         for count, index in enumerate((judged_right or list(order))[:GOLDEN_PER_LABEL], 1):
             pixels = read_image(side.samples[index].path)
-            cv2.imwrite(str(folder / f"{label}-{count}.png"), pixels)
+            (folder / f"{label}-{count}.png").write_bytes(cv2.imencode(".png", pixels)[1].tobytes())

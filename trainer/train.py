@@ -186,6 +186,6 @@ def _record(
     step: int, losses: list[float], figures: tuple[float, float], truth: np.ndarray, logits: np.ndarray
 ) -> dict[str, float]:  # fmt: skip
     signs = np.where(truth, 1.0, -1.0)
-    validation_loss = float(np.log1p(np.exp(-signs * logits)).mean())
+    validation_loss = float(np.logaddexp(0.0, -signs * logits).mean())
     return {"step": step, "loss": float(np.mean(losses)), "validation_loss": validation_loss,
             "validation_auroc": figures[0], "validation_ap": figures[1]}  # fmt: skip

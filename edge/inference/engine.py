@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
-import os
-from collections.abc import Iterator
-
 import numpy as np
 
 try:
@@ -20,6 +16,7 @@ except ImportError:
 from edge.contract.card import Tensor
 from edge.contract.types import MapUnits, Pixels
 from edge.errors import BundleError
+from edge.inference.quiet import quiet
 
 
 class Engine:
@@ -28,7 +25,7 @@ class Engine:
     def __init__(self, model: bytes, threads: int = 1) -> None:
         """Raises BundleError when the runtime refuses the model, or it has not one input and one output."""
         try:
-            with _quiet():
+            with quiet():
                 self._interpreter = Interpreter(model_content=model, num_threads=threads)
                 self._interpreter.allocate_tensors()
         except (RuntimeError, ValueError) as error:
@@ -52,16 +49,3 @@ def _tensor(details: dict) -> Tensor:
         raise BundleError(f"the model's tensor {details['name']} is {dtype}; okng runs int8 models")
     scale, zero_point = details["quantization"]
     return Tensor(tuple(int(size) for size in details["shape"]), dtype, float(scale), int(zero_point))
-
-
-@contextlib.contextmanager
-def _quiet() -> Iterator[None]:
-    """Keeps the runtime's start-up chatter, written by C code to stderr, out of the log."""
-    saved, nowhere = os.dup(2), os.open(os.devnull, os.O_WRONLY)
-    try:
-        os.dup2(nowhere, 2)
-        yield
-    finally:
-        os.dup2(saved, 2)
-        os.close(saved)
-        os.close(nowhere)

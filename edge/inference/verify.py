@@ -16,9 +16,9 @@ import numpy as np
 
 from edge.contract.bundle import Bundle, read_bundle
 from edge.contract.card import GoldenFrame
-from edge.contract.images import decode_image
+from edge.contract.images import read_image
 from edge.contract.types import Frame
-from edge.errors import BundleError, OkngError
+from edge.errors import BundleError, DataError, OkngError
 
 if TYPE_CHECKING:
     from edge.inference.judge import Judge
@@ -82,7 +82,10 @@ def verify(path: Path) -> Proof:
 
 def _check_golden(bundle: Bundle, judge: Judge, golden: GoldenFrame) -> tuple[int, float]:
     """(largest difference of the map in units, milliseconds of the invoke)."""
-    pixels = decode_image((bundle.path / golden.file).read_bytes(), golden.file)
+    try:
+        pixels = read_image(bundle.path / golden.file)
+    except DataError as error:
+        raise BundleError(str(error)) from None
     found = judge.judge(Frame(pixels, 0, 0, 0))
     recorded = np.frombuffer(golden.map, np.int8)
     if found.map_units is None or recorded.size != found.map_units.size:

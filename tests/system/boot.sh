@@ -35,7 +35,6 @@ cp -r --no-preserve=ownership "$files/." .
 systemd-sysusers --root="$PWD"
 chroot . chown :video dev/video0 dev/other
 chroot . chown :gpio dev/gpiochip0
-ip link set lo up 2>/dev/null || true
 mkdir -p oldroot
 pivot_root . oldroot
 umount -l /oldroot

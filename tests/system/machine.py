@@ -13,6 +13,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Self, TypeVar
@@ -126,9 +127,9 @@ class Machine:
 
     def _end(self) -> None:
         """Kills its first process, with which go all others, its namespaces and its mounts."""
-        if self._pid:
-            os.kill(int(self._pid), signal.SIGKILL)
-        if self._outer:
+        if self._outer and self._outer.poll() is None:
+            with suppress(ProcessLookupError):
+                os.kill(int(self._pid or self._outer.pid), signal.SIGKILL)
             try:
                 self._outer.wait(END_S)
             except subprocess.TimeoutExpired:

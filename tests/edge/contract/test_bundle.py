@@ -173,7 +173,9 @@ def test_a_card_that_does_not_hold_what_a_card_holds_is_refused(bundle_copy, sea
     assert CARD in refusal(bundle_copy)
 
 
-@pytest.mark.parametrize("data", [b"", b"null", b"[" * 100_000, b'{"schema":1}', b"\xff\xfe", b'{"schema":1e999}'], ids=len)
+@pytest.mark.parametrize(
+    "data", [b"", b"null", b"[" * 100_000, b'{"schema":1}', b"\xff\xfe", b'{"schema":1e999}'], ids=len
+)
 def test_a_card_that_is_no_card_is_refused(bundle_copy, seal, data) -> None:
     (bundle_copy / CARD).write_bytes(data)
     seal(bundle_copy)

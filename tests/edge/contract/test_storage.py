@@ -61,7 +61,9 @@ def test_a_place_that_is_taken_is_refused_and_left_alone(tmp_path) -> None:
     assert sorted(path.name for path in tmp_path.rglob("*")) == ["file", "full", "mine"]
 
 
-@pytest.mark.parametrize("error", [RuntimeError("mine"), CameraError("mine"), KeyboardInterrupt(), SystemExit(1)], ids=repr)
+@pytest.mark.parametrize(
+    "error", [RuntimeError("mine"), CameraError("mine"), KeyboardInterrupt(), SystemExit(1)], ids=repr
+)
 def test_a_failure_inside_passes_and_leaves_nothing(tmp_path, error) -> None:
     with pytest.raises(type(error)) as caught:
         fill(tmp_path / "out", error)

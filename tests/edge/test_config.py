@@ -1,0 +1,176 @@
+from __future__ import annotations
+
+import json
+import os
+
+import msgspec
+import pytest
+
+from edge.config import StationConfig, default_address, read_config
+from edge.errors import ConfigError
+
+GOOD = """
+station = "line-1"
+bundle = "bundles/first"
+[camera]
+uri = "file:///srv/capture"
+[journal]
+folder = "journal"
+"""
+
+
+def write(folder, text: str | bytes):
+    path = folder / "station.toml"
+    path.write_bytes(text.encode() if isinstance(text, str) else text)
+    return path
+
+
+def refusal(folder, text: str | bytes) -> str:
+    path = write(folder, text)
+    with pytest.raises(ConfigError) as caught:
+        read_config(path)
+    start, message = str(caught.value).split(": ", 1)
+    assert start == str(path)
+    assert "\n" not in message
+    return message
+
+
+def test_the_least_that_is_needed_gets_the_documented_defaults(tmp_path) -> None:
+    config = read_config(write(tmp_path, GOOD))
+    assert msgspec.to_builtins(config) == {
+        "station": "line-1",
+        "bundle": str(tmp_path / "bundles" / "first"),
+        "camera": {"uri": "file:///srv/capture", "timeout_s": 2.0},
+        "journal": {"folder": str(tmp_path / "journal"), "images": "ng"},
+        "inference": {"threads": 1},
+        "trigger": {"kind": "free", "start": "auto"},
+        "signal": {"kind": "none", "pass_pin": None, "reject_pin": None, "pulse_ms": 50, "factory": "auto"},
+        "wire": {"results": "", "commands": "", "images": True},
+    }
+
+
+def test_a_file_that_says_every_default_reads_as_one_that_says_none(tmp_path) -> None:
+    short = read_config(write(tmp_path, GOOD))
+    assert read_config(write(tmp_path, toml(msgspec.to_builtins(short)))) == short
+
+
+def toml(values: dict) -> str:
+    """Nulls are left out, as TOML has none; what is left is written as JSON writes it."""
+    tables = {key: value for key, value in values.items() if isinstance(value, dict)}
+    lines = [f"{key} = {json.dumps(value)}" for key, value in values.items() if key not in tables and value is not None]
+    return "\n".join([*lines, *(f"[{key}]\n{toml(table)}" for key, table in tables.items())])
+
+
+def test_every_value_may_be_given(tmp_path) -> None:
+    text = """
+        station = "A_b-9"
+        bundle = "/srv/bundle"
+        camera = {uri = "picamera2://0", timeout_s = 60}
+        inference = {threads = 16}
+        trigger = {kind = "command", start = "command"}
+        signal = {kind = "gpio", pass_pin = 17, reject_pin = 27, pulse_ms = 10_000, factory = "mock"}
+        wire = {results = "tcp://127.0.0.1:5555", commands = "ipc:///run/x", images = false}
+        journal = {folder = "/srv/journal", images = "all"}
+    """
+    config = read_config(write(tmp_path, text))
+    assert (config.bundle, config.journal.folder) == ("/srv/bundle", "/srv/journal")
+    assert (config.results_address, config.commands_address) == ("tcp://127.0.0.1:5555", "ipc:///run/x")
+    assert (config.camera.timeout_s, config.signal.reject_pin, config.wire.images) == (60.0, 27, False)
+
+
+def test_relative_paths_are_relative_to_the_file(tmp_path, monkeypatch) -> None:
+    (tmp_path / "etc").mkdir()
+    write(tmp_path / "etc", GOOD.replace("bundles/first", "../first"))
+    monkeypatch.chdir(tmp_path)
+    config = read_config((tmp_path / "etc" / "station.toml").relative_to(tmp_path))
+    assert config.bundle == str(tmp_path / "etc" / "../first")
+    assert config.journal.folder == str(tmp_path / "etc" / "journal")
+
+
+@pytest.mark.parametrize(
+    ("extra", "said"),
+    [
+        ("surprise = 1", "surprise: no such key; allowed here: station, bundle, camera, journal, inference, trigger"),
+        ("[camera]\nuri = 'x'\nur = 1", "camera.ur: no such key; allowed here: uri, timeout_s"),
+        ("[nothing]\na = 1", "nothing: no such key; allowed here: station"),
+        ("[camera]", "camera.uri: is missing"),
+        ("[camera]\nuri = 3", "camera.uri = 3: expected `str`, got `int`"),
+        ("camera = 3", "camera = 3: expected `object`, got `int`"),
+        ("[[camera]]\nuri = 'x'", "expected `object`, got `array`"),
+        ("station = 'a b'", "station = 'a b': expected `str` matching"),
+        ('station = "a\\n"', "station = 'a\\n': expected `str` matching"),
+        ("station = ''", "station = '': expected `str` matching"),
+        ("station = 1979-05-27", "station = datetime.date(1979, 5, 27): expected `str`, got `date`"),
+        ("bundle = ''", "bundle = '': expected `str` matching"),
+        ('bundle = "a\\u0000b"', "bundle = 'a\\x00b': expected `str` matching"),
+        ("[journal]\nfolder = ''", "journal.folder = '': expected `str` matching"),
+        ("[journal]\nfolder = 'x'\nimages = 'ok'", "journal.images = 'ok': must be one of all, ng, none"),
+        ("[camera]\nuri = 'x'\ntimeout_s = 0", "camera.timeout_s = 0: expected `float` > 0.0"),
+        ("[camera]\nuri = 'x'\ntimeout_s = nan", "camera.timeout_s = nan: expected `float` > 0.0"),
+        ("[camera]\nuri = 'x'\ntimeout_s = inf", "camera.timeout_s = inf: expected `float` <= 60.0"),
+        ("[camera]\nuri = 'x'\ntimeout_s = '2'", "camera.timeout_s = '2': expected `float`, got `str`"),
+        ("[inference]\nthreads = 0", "inference.threads = 0: expected `int` >= 1"),
+        ("[inference]\nthreads = 17", "inference.threads = 17: expected `int` <= 16"),
+        ("[inference]\nthreads = true", "inference.threads = True: expected `int`, got `bool`"),
+        ("[trigger]\nkind = 'gpio'", "trigger.kind = 'gpio': must be one of free, command"),
+        ("[trigger]\nstart = 'now'", "trigger.start = 'now': must be one of auto, command"),
+        ("[trigger]\nkind = 3", "trigger.kind = 3: expected `str`, got `int`"),
+        ("[signal]\nkind = 'relay'", "signal.kind = 'relay': must be one of none, gpio"),
+        ("[signal]\nkind = 'gpio'", 'signal: kind "gpio" needs pass_pin'),
+        ("[signal]\npass_pin = 28", "signal.pass_pin = 28: expected `int` <= 27"),
+        ("[signal]\nreject_pin = -1", "signal.reject_pin = -1: expected `int` >= 0"),
+        ("[signal]\npulse_ms = 10001", "signal.pulse_ms = 10001: expected `int` <= 10000"),
+        ("[signal]\nfactory = 'pigpio'", "signal.factory = 'pigpio': must be one of auto, mock"),
+        ("[wire]\nimages = 'no'", "wire.images = 'no': expected `bool`, got `str`"),
+        ("[wire]\nresults = 5555", "wire.results = 5555: expected `str`, got `int`"),
+    ],
+)
+def test_a_wrong_value_is_named_with_what_is_allowed(tmp_path, extra, said) -> None:
+    assert said in refusal(tmp_path, combined(extra))
+
+
+def combined(extra: str) -> str:
+    """GOOD with the table or key that `extra` gives in place of its own."""
+    head, *tables = GOOD.strip().split("\n[")
+    name = extra.split("]")[0].strip("[") if extra.startswith("[") else extra.split(" ")[0]
+    lines = [line for line in head.splitlines() if line.split(" ")[0] != name]
+    kept = [f"[{table}" for table in tables if table.split("]")[0] != name]
+    return "\n".join([*lines, *kept, extra] if extra.startswith("[") else [*lines, extra, *kept])
+
+
+@pytest.mark.parametrize("key", ["station", "bundle", "camera", "journal"])
+def test_what_is_missing_is_named(tmp_path, key) -> None:
+    text = combined(f"{key} = 1").replace(f"{key} = 1", "")
+    assert refusal(tmp_path, text) == f"{key}: is missing"
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["a =", "[camera", "a = 1\na = 2", b"\xff\xfe", b"\0", b"a = '\xc3'", "a = " + "[" * 5000, "a = " + "9" * 5000],
+    ids=range(8),
+)
+def test_what_is_no_toml_is_said_to_be_none(tmp_path, text) -> None:
+    assert refusal(tmp_path, text).startswith("not TOML: ")
+
+
+def test_a_file_that_cannot_be_read_is_named(tmp_path) -> None:
+    for path in (tmp_path / "absent.toml", tmp_path):
+        with pytest.raises(ConfigError, match=f"^{path}: cannot be read: "):
+            read_config(path)
+
+
+def test_default_addresses_are_ipc_in_a_folder_of_the_stations_own(monkeypatch, tmp_path) -> None:
+    monkeypatch.setenv("RUNTIME_DIRECTORY", str(tmp_path))
+    assert default_address("one", "results") == f"ipc://{tmp_path}/one.results"
+    monkeypatch.delenv("RUNTIME_DIRECTORY")
+    monkeypatch.setattr("edge.config.os.access", lambda *_: False)
+    monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path))
+    assert default_address("one", "results") == f"ipc://{tmp_path}/okng/one.results"
+    monkeypatch.delenv("XDG_RUNTIME_DIR")
+    assert f"okng-{os.getuid()}/one.commands" in default_address("one", "commands")
+
+
+def test_unknown_keys_are_errors_in_every_table() -> None:
+    for field in msgspec.structs.fields(StationConfig):
+        if isinstance(field.type, type) and issubclass(field.type, msgspec.Struct):
+            assert field.type.__struct_config__.forbid_unknown_fields, field.name
