@@ -72,15 +72,15 @@ def run(config: Path, verbose: bool) -> None:
     \b
     Example: okng run --config station.toml
     """
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)  # nothing is begun that must be taken back
     from edge.config import read_config
+    from edge.systemd import log_format
 
     station = read_config(config)
-    logging.basicConfig(
-        level=logging.DEBUG if verbose else logging.INFO, format="%(levelname)s %(message)s", stream=sys.stderr
-    )
+    logging.basicConfig(level=logging.DEBUG if verbose else logging.INFO, stream=sys.stderr)
+    logging.getLogger().handlers[0].setFormatter(log_format())
     from edge.daemon import Daemon
 
-    signal.signal(signal.SIGTERM, signal.SIG_DFL)
     Daemon(station).run()
 
 

@@ -13,7 +13,7 @@ import msgspec
 from edge.errors import ConfigError
 
 Pin = Annotated[int, msgspec.Meta(ge=0, le=27)]
-"""A GPIO line by its BCM number."""
+"""A GPIO line of the 40-pin header, by its BCM number."""
 PathText = Annotated[str, msgspec.Meta(pattern=r"^[^\x00]+\Z")]
 """A path: not empty, no zero byte."""
 

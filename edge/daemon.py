@@ -65,7 +65,12 @@ class Daemon:
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: self._life.ending.set())
         with ExitStack() as stack:
-            threads = self._assemble(stack)
+            try:
+                threads = self._assemble(stack)
+            except BundleError:
+                if self._life.ending.is_set():  # stopped before it was ready
+                    return
+                raise
             for thread in threads:
                 thread.start()
             self._watch()
@@ -95,7 +100,7 @@ class Daemon:
         server = stack.enter_context(CommandServer(context, config.commands_address))
         camera = stack.enter_context(camera_from_uri(config.camera.uri))
         line = stack.enter_context(line_signal(config.signal))
-        if finish_verify(path, child).digest != bundle.digest:
+        if finish_verify(path, child, self._life.ending.is_set).digest != bundle.digest:
             raise BundleError(f"{path}: changed while it was being verified; start again")
         log.info("bundle %s (%s) proved itself", bundle.card.name, bundle.short)
         return self._threads(bundle, Pipeline(judge, line, journal.boot_id), camera, journal, publisher, server)

@@ -2,8 +2,26 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import socket
+
+
+class _Priority(logging.Formatter):
+    """Each line begins with its priority, as sd-daemon(3) has it, so that `journalctl -p warning` finds warnings."""
+
+    LEVELS = ((logging.ERROR, 3), (logging.WARNING, 4), (logging.INFO, 6), (logging.NOTSET, 7))
+
+    def format(self, record: logging.LogRecord) -> str:
+        priority = next(number for level, number in self.LEVELS if record.levelno >= level)
+        return "\n".join(f"<{priority}>{line}" for line in super().format(record).splitlines())
+
+
+def log_format() -> logging.Formatter:
+    """How the daemon's log lines look: for systemd's journal, or for a person."""
+    return (
+        _Priority("%(message)s") if "JOURNAL_STREAM" in os.environ else logging.Formatter("%(levelname)s %(message)s")
+    )
 
 
 class Notifier:

@@ -8,6 +8,8 @@ from __future__ import annotations
 import statistics
 import subprocess
 import sys
+import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -24,6 +26,7 @@ if TYPE_CHECKING:
     from edge.inference.judge import Judge
 
 CHILD_TIMEOUT_S = 60.0
+LOOK_S = 0.2
 
 
 class Proof(msgspec.Struct, frozen=True):
@@ -48,14 +51,20 @@ def start_verify(path: Path) -> subprocess.Popen[bytes]:
     return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, stdin=subprocess.DEVNULL)
 
 
-def finish_verify(path: Path, child: subprocess.Popen[bytes]) -> Proof:
-    """The child's proof. Raises BundleError with its reason, or when it crashed or hung."""
-    try:
-        output, errors = child.communicate(timeout=CHILD_TIMEOUT_S)
-    except subprocess.TimeoutExpired:
-        child.kill()
-        child.communicate()
-        raise BundleError(f"{path}: did not prove itself within {CHILD_TIMEOUT_S:.0f} s") from None
+def finish_verify(path: Path, child: subprocess.Popen[bytes], given_up: Callable[[], bool] = lambda: False) -> Proof:
+    """The child's proof. Raises BundleError with its reason, or when it crashed, hung, or was `given_up`."""
+    deadline = time.monotonic() + CHILD_TIMEOUT_S
+    while True:
+        try:
+            output, errors = child.communicate(timeout=LOOK_S)
+            break
+        except subprocess.TimeoutExpired:
+            if time.monotonic() < deadline and not given_up():
+                continue
+            child.kill()
+            child.communicate()
+            why = "given up" if given_up() else f"did not prove itself within {CHILD_TIMEOUT_S:.0f} s"
+            raise BundleError(f"{path}: {why}") from None
     if child.returncode == 0:
         return msgspec.json.decode(output, type=Proof)
     if child.returncode == BundleError.exit_status and output:

@@ -48,6 +48,8 @@ def connect(socket: zmq.Socket[bytes], address: str) -> None:
     endpoint = check_address(address)
     if endpoint.any_port:
         raise WireError(f"{address}: a port * is for the side that listens; name the port it got")
+    if endpoint.path is not None and endpoint.path.exists() and not os.access(endpoint.path, os.W_OK):
+        raise WireError(f"{address}: belongs to another user; run this as the user that okng runs as")
     socket.setsockopt(zmq.IPV6, int(endpoint.ipv6))
     try:
         socket.connect(endpoint.location)
