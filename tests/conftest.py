@@ -49,7 +49,7 @@ def run_okng(*arguments: object) -> Outcome:
     """`okng` as its user runs it, in this process: starting TensorFlow anew takes seconds."""
     from edge.cli import main
 
-    out, err = io.StringIO(), io.StringIO()
+    out, err = (io.TextIOWrapper(io.BytesIO(), "utf-8", write_through=True) for _ in range(2))
     handler = signal.getsignal(signal.SIGTERM)
     with pytest.MonkeyPatch.context() as patch, contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
         patch.setattr(sys, "argv", ["okng", *map(str, arguments)])
@@ -58,7 +58,7 @@ def run_okng(*arguments: object) -> Outcome:
                 main()
         finally:
             signal.signal(signal.SIGTERM, handler)
-    return Outcome(int(ended.value.code or 0), out.getvalue(), err.getvalue())
+    return Outcome(int(ended.value.code or 0), *(stream.buffer.getvalue().decode() for stream in (out, err)))
 
 
 @pytest.fixture(scope="session")

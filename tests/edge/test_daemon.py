@@ -74,12 +74,12 @@ class Running:
         self.messages: list[ResultMessage | ImageMessage] = []
 
     def __enter__(self) -> Self:
-        try:
-            self.boot = self.station.wait_joined().header.boot
-        except WireError:
-            self.__exit__()
-            raise AssertionError(self.log.read_text()) from None
-        return self
+        while self.process.poll() is None:
+            with suppress(WireError):
+                self.boot = self.station.wait_joined(0.5).header.boot
+                return self
+        self.station.close()
+        raise AssertionError(self.log.read_text())
 
     def __exit__(self, *_: object) -> None:
         self.process.kill()

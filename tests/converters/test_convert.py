@@ -1,0 +1,284 @@
+"""From a run to a bundle: quantised as a board wants it, proved, whole or not there at all."""
+
+import errno
+import hashlib
+import json
+import shutil
+from datetime import UTC, datetime
+from pathlib import Path
+
+import numpy as np
+import pytest
+from ai_edge_litert.interpreter import Interpreter
+
+from edge.contract.bundle import read_bundle
+from edge.contract.cam import dequantise, pool
+from edge.contract.types import Frame
+from edge.inference.engine import Engine
+from edge.inference.judge import Judge
+from edge.inference.verify import verify_in_child
+from trainer.run import read_run
+
+
+@pytest.fixture(scope="module")
+def bundle(tiny_run):
+    return read_bundle(tiny_run.bundle)
+
+
+@pytest.fixture(scope="module")
+def tensors(bundle):
+    interpreter = Interpreter(model_content=bundle.model)
+    interpreter.allocate_tensors()
+    return interpreter.get_tensor_details()
+
+
+@pytest.fixture
+def copied(tiny_run, tmp_path) -> Path:
+    """The run, to spoil."""
+    return Path(shutil.copytree(tiny_run.run, tmp_path / "run"))
+
+
+@pytest.fixture
+def ready(tiny_run, monkeypatch):
+    """Quantises in no time: the model was made before."""
+    model = (tiny_run.bundle / "model.tflite").read_bytes()
+    monkeypatch.setattr("converters.convert.quantize", lambda *_: model)
+
+
+def test_the_input_is_the_image_as_it_is(bundle):
+    tensor = Engine(bundle.model).input
+    assert tensor == bundle.card.input
+    assert (tensor.shape, tensor.dtype, tensor.scale, tensor.zero_point) == ((1, 64, 64, 1), "uint8", 1.0, 0)
+
+
+def test_the_output_is_one_int8_map(bundle):
+    tensor = Engine(bundle.model).output
+    assert tensor == bundle.card.output
+    assert (tensor.shape, tensor.dtype) == ((1, 8, 8, 1), "int8")
+    assert tensor.scale > 0
+
+
+def test_all_of_the_model_is_int8(tensors):
+    assert {np.dtype(tensor["dtype"]).name for tensor in tensors} <= {"uint8", "int8", "int32"}
+
+
+def test_weights_are_quantised_per_channel(tiny_run, tensors):
+    scales = {}
+    for tensor in tensors:
+        found = tensor["quantization_parameters"]["scales"]
+        if np.dtype(tensor["dtype"]) == np.int8 and len(found) > 1:
+            shape = tuple(int(size) for size in tensor["shape"])
+            scales.setdefault(shape, []).append(found)
+            assert len(found) == max(shape[0], shape[-1] if shape[0] == 1 else 0)
+            assert not tensor["quantization_parameters"]["zero_points"].any()
+    assert all(len(set(found)) > 1 for same in scales.values() for found in same), "each channel has its own"
+    expected = []
+    for layer in read_run(tiny_run.run).model().layers:
+        kind = type(layer).__name__
+        if kind in {"Conv2D", "DepthwiseConv2D"}:
+            height, width, inside, outside = layer.kernel.shape
+            if kind == "Conv2D" and outside > 1:
+                expected.append((outside, height, width, inside))
+            elif kind == "DepthwiseConv2D":
+                expected.append((1, height, width, inside))
+    assert sorted(shape for shape, same in scales.items() for _ in same) == sorted(expected)
+    assert len(expected) > 15
+
+
+def test_calibration_holds_both_classes_and_only_training_images(tiny_run):
+    from edge.contract.images import read_image
+    from edge.contract.preprocess import preprocess
+
+    run = read_run(tiny_run.run)
+    rows = [line.split(",") for line in run.provenance().decode().splitlines()[1:]]
+    known = {}
+    for image, label, _, _, part, _ in rows:
+        known[preprocess(read_image(tiny_run.parts / image), run.record.preprocess).tobytes()] = (label, part)
+    calibration = [known[image.tobytes()] for image in run.inputs().calibration]
+    assert {part for _, part in calibration} == {"train"}
+    labels = [label for label, _ in calibration]
+    assert labels[0] == "ng", "the first is doctored for the input's scale"
+    assert min(labels.count("ok"), labels.count("ng")) >= 15
+    assert labels.count("ok") <= 64
+    validation = [known[image.tobytes()] for image in run.inputs().validation]
+    assert {part for _, part in validation} == {"validation"}
+    assert [label == "ng" for label, _ in validation] == run.inputs().validation_truth.tolist()
+
+
+def test_quantising_leaves_the_calibration_images_alone(tiny_run, monkeypatch):
+    from converters import quantize as module
+
+    seen = []
+
+    class Converter:
+        target_spec = type("Spec", (), {})()
+
+        def convert(self):
+            seen.extend(sample[0] for sample in self.representative_dataset())
+            return b"model"
+
+    monkeypatch.setattr(module.tf.lite.TFLiteConverter, "from_keras_model", lambda _model: Converter())
+    monkeypatch.setattr(module, "_with_batch_of_one", lambda model: model)
+    given = np.full((3, 8, 8, 1), 100, np.uint8)
+    assert module.quantize(None, given) == b"model"
+    assert (given == 100).all()
+    assert [image.shape for image in seen] == [(1, 8, 8, 1)] * 3
+    assert (seen[0].min(), seen[0].max()) == (0, 255), "which makes the input's scale exactly 1"
+    assert all((image == 100).all() for image in seen[1:])
+
+
+def test_the_bundle_proves_itself(tiny_run, bundle):
+    proof = verify_in_child(tiny_run.bundle)
+    assert proof.digest == bundle.digest
+    assert proof.golden == 8
+    assert proof.worst_units == 0, "the same machine made it"
+
+
+def test_golden_frames_hold_what_the_board_judges(tiny_run, bundle):
+    from edge.contract.images import read_image
+
+    judge = Judge(bundle)
+    assert sorted(golden.label for golden in bundle.card.golden) == ["ng"] * 4 + ["ok"] * 4
+    for golden in bundle.card.golden:
+        found = judge.judge(Frame(read_image(tiny_run.bundle / golden.file), 0, 0, 0))
+        assert (found.score, found.verdict) == (golden.score, golden.verdict)
+        assert found.map_units.tobytes() == golden.map
+
+
+def test_parity_is_measured_on_the_validation_images(tiny_run, bundle):
+    run, card = read_run(tiny_run.run), bundle.card
+    inputs, parity = run.inputs(), card.parity
+    assert tiny_run.convert.json == json.loads(json.dumps({name: getattr(parity, name) for name in parity.__struct_fields__}))
+    assert parity.images == len(inputs.validation)
+    engine = Engine(bundle.model)
+    maps = np.stack([dequantise(engine.invoke(i), card.output.scale, card.output.zero_point) for i in inputs.validation])
+    before = run.model().predict_on_batch(inputs.validation.astype(np.float32))
+    scores = [1 / (1 + np.exp(-pool(side, card.pooling)[:, 0].astype(float))) for side in (before, maps)]
+    gaps = np.abs(scores[0] - scores[1])
+    assert parity.score_difference_max == pytest.approx(gaps.max(), abs=1e-5)
+    assert parity.score_difference_mean == pytest.approx(gaps.mean(), abs=1e-5)
+    assert parity.map_correlation == pytest.approx(np.corrcoef(before.ravel(), maps.ravel())[0, 1], abs=1e-3)
+    verdicts = [[card.thresholds.verdict(score) for score in side] for side in scores]
+    assert parity.equal_verdicts == np.mean([a == b for a, b in zip(*verdicts, strict=True)])
+
+
+def test_int8_says_what_float_says(bundle):
+    parity = bundle.card.parity
+    assert parity.map_correlation > 0.85, "barely trained, the map's range is narrow; a trained one reaches 0.99"
+    assert parity.score_difference_max < 0.05
+    assert parity.equal_verdicts > 0.9
+
+
+def test_the_card_carries_the_run(tiny_run, bundle):
+    record, card = read_run(tiny_run.run).record, bundle.card
+    assert (card.name, card.preprocess, card.pooling, card.thresholds, card.training) == (
+        record.name, record.preprocess, record.pooling, record.thresholds, record.training,
+    )  # fmt: skip
+    assert card.made_by.startswith("okng ")
+    age = datetime.now(UTC) - datetime.fromisoformat(card.created)
+    assert 0 <= age.total_seconds() < 3600
+    assert (tiny_run.bundle / "provenance.csv").read_bytes() == (tiny_run.run / "provenance.csv").read_bytes()
+
+
+def test_sums_are_of_every_other_file(tiny_run, bundle):
+    sums = (tiny_run.bundle / "SHA256SUMS").read_bytes()
+    files = {path.relative_to(tiny_run.bundle).as_posix(): path for path in tiny_run.bundle.rglob("*") if path.is_file()}
+    del files["SHA256SUMS"]
+    assert sums.decode().splitlines() == [
+        f"{hashlib.sha256(path.read_bytes()).hexdigest()}  {name}" for name, path in sorted(files.items())
+    ]
+    assert bundle.digest == hashlib.sha256(sums).hexdigest()
+    assert set(files) >= {"model.tflite", "model.json", "provenance.csv", "golden/ok-1.png", "golden/ng-1.png"}
+
+
+def test_the_converter_says_how_it_went(copied, okng, tmp_path, ready):
+    done = okng("convert", copied, "--out", tmp_path / "bundle")
+    assert done.status == 0, done.err
+    assert "equal verdicts" in done.out
+    assert "maps correlate" in done.out
+    assert "quantising" in done.err
+
+
+def test_a_place_that_is_taken_is_said_before_the_work(tiny_run, okng, tmp_path, monkeypatch):
+    (tmp_path / "mine").touch()
+    monkeypatch.setattr("converters.convert.quantize", lambda *_: pytest.fail("it was at work already"))
+    done = okng("convert", tiny_run.run, "--out", tmp_path)
+    assert done.status == 2
+    assert done.complaint == f"okng: {tmp_path}: is already there; name a new folder or remove it"
+    assert [path.name for path in tmp_path.iterdir()] == ["mine"]
+
+
+@pytest.mark.usefixtures("ready")
+def test_a_failure_in_the_middle_leaves_nothing(tiny_run, okng, tmp_path, monkeypatch):
+    def full(_folder):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr("edge.contract.storage.sync_folder", full)
+    done = okng("convert", tiny_run.run, "--out", tmp_path / "bundle", "--json")
+    assert done.status == 2
+    assert "No space left on device; nothing was kept" in done.complaint
+    assert not list(tmp_path.iterdir())
+
+
+def cut(name: str, keep: float):
+    def spoil(run: Path) -> None:
+        data = (run / name).read_bytes()
+        (run / name).write_bytes(data[: int(len(data) * keep)])
+
+    return spoil
+
+
+def garbled(name: str):
+    def spoil(run: Path) -> None:
+        data = bytearray((run / name).read_bytes())
+        middle = len(data) // 2
+        data[middle : middle + 400] = bytes(400)
+        (run / name).write_bytes(data)
+
+    return spoil
+
+
+def written(name: str, data: bytes):
+    return lambda run: (run / name).write_bytes(data)
+
+
+def removed(name: str):
+    return lambda run: shutil.rmtree(run / name) if (run / name).is_dir() else (run / name).unlink()
+
+
+def without_thresholds(run: Path) -> None:
+    record = json.loads((run / "run.json").read_text())
+    del record["thresholds"]
+    (run / "run.json").write_text(json.dumps(record))
+
+
+@pytest.mark.usefixtures("ready")
+@pytest.mark.parametrize(
+    ("spoil", "named"),
+    [
+        (cut("model.keras", 0.5), "model.keras"),
+        (garbled("model.keras"), "model.keras"),
+        (written("model.keras", b""), "model.keras"),
+        (removed("model.keras"), "model.keras"),
+        (cut("inputs.npz", 0.5), "inputs.npz"),
+        (garbled("inputs.npz"), "inputs.npz"),
+        (written("inputs.npz", b""), "inputs.npz"),
+        (removed("inputs.npz"), "inputs.npz"),
+        (written("run.json", b"garbage"), "run.json"),
+        (written("run.json", b"\xff\xfe\x00"), "run.json"),
+        (written("run.json", b'{"name": "\xff"}'), "run.json"),
+        (written("run.json", b"[" * 100_000), "run.json"),
+        (without_thresholds, "run.json"),
+        (removed("run.json"), "run.json"),
+        (removed("provenance.csv"), "provenance.csv"),
+        (removed("golden"), "golden"),
+        (cut("golden/ok-1.png", 0.5), "golden/ok-1.png"),
+    ],
+)
+def test_a_damaged_run_is_one_line(copied, okng, tmp_path, spoil, named):
+    spoil(copied)
+    done = okng("convert", copied, "--out", tmp_path / "bundle", "--json")
+    assert done.status == 2
+    assert done.complaint.startswith("okng: ")
+    assert named in done.complaint
+    assert [path.name for path in tmp_path.iterdir()] == ["run"]

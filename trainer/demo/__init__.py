@@ -1,0 +1,1 @@
+"""The whole loop without hardware: parts, training, bundle, daemon, client, page."""
