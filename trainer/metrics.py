@@ -14,6 +14,8 @@ from edge.contract.types import Verdict
 
 MARGIN_LOGITS = 1.0
 """Parts not yet seen scatter beyond the few that chose the thresholds: by this much they are reviewed."""
+REVIEW_LIMIT = 0.2
+"""Share of the parts that an operator may be asked about; beyond it the band is of no use."""
 
 Truth = NDArray[np.bool_]
 Scores = NDArray[np.float64]
@@ -39,18 +41,26 @@ def best_f1_threshold(truth: Truth, scores: Scores) -> float:
 
 
 def choose_thresholds(truth: Truth, scores: Scores, tolerated: float = 0.02) -> Thresholds:
-    """OK, REVIEW and NG on validation scores.
+    """OK, REVIEW and NG on validation scores, of which both classes must have some.
 
     REVIEW spans from the score that `tolerated` (a share) of the ng images fall below to the one that as large a
     share of the ok images reach, or from the middle of the gap where the classes part cleanly, and MARGIN_LOGITS
-    further on either side. With few ng images this is an estimate, not a guarantee: n images cannot speak of less
-    than 1/n.
+    further on either side. Where more than REVIEW_LIMIT of the images would lie in it, it shrinks towards the best F1
+    threshold until they do not: then more escape, or are rejected wrongly, than tolerated, and the report shows it.
+    With few ng images all this is an estimate, not a guarantee: n images cannot speak of less than 1/n.
     """
-    escape = float(np.quantile(scores[truth], tolerated, method="lower"))
-    alarm = float(np.quantile(scores[~truth], 1 - tolerated, method="higher"))
-    middle = (_logit(escape) + _logit(alarm)) / 2
-    lower, upper = min(_logit(escape), middle), max(_logit(alarm), middle)
-    return Thresholds(ok_below=_probability(lower - MARGIN_LOGITS), ng_from=_probability(upper + MARGIN_LOGITS))
+    escape = _logit(float(np.quantile(scores[truth], tolerated, method="lower")))
+    alarm = _logit(float(np.quantile(scores[~truth], 1 - tolerated, method="higher")))
+    middle, best = (escape + alarm) / 2, _logit(best_f1_threshold(truth, scores))
+    lower, upper = min(escape, middle) - MARGIN_LOGITS, max(alarm, middle) + MARGIN_LOGITS
+    for width in np.linspace(1, 0, 101):
+        band = Thresholds(
+            ok_below=_probability(best + width * min(lower - best, 0.0)),
+            ng_from=_probability(best + width * max(upper - best, 0.0)),
+        )
+        if np.mean((scores >= band.ok_below) & (scores < band.ng_from)) <= REVIEW_LIMIT:
+            break
+    return band
 
 
 def verdict_counts(truth: Truth, scores: Scores, thresholds: Thresholds) -> dict[str, dict[str, int]]:

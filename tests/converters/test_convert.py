@@ -148,10 +148,14 @@ def test_golden_frames_hold_what_the_board_judges(tiny_run, bundle):
 def test_parity_is_measured_on_the_validation_images(tiny_run, bundle):
     run, card = read_run(tiny_run.run), bundle.card
     inputs, parity = run.inputs(), card.parity
-    assert tiny_run.convert.json == json.loads(json.dumps({name: getattr(parity, name) for name in parity.__struct_fields__}))
+    assert tiny_run.convert.json == json.loads(
+        json.dumps({name: getattr(parity, name) for name in parity.__struct_fields__})
+    )
     assert parity.images == len(inputs.validation)
     engine = Engine(bundle.model)
-    maps = np.stack([dequantise(engine.invoke(i), card.output.scale, card.output.zero_point) for i in inputs.validation])
+    maps = np.stack(
+        [dequantise(engine.invoke(i), card.output.scale, card.output.zero_point) for i in inputs.validation]
+    )
     before = run.model().predict_on_batch(inputs.validation.astype(np.float32))
     scores = [1 / (1 + np.exp(-pool(side, card.pooling)[:, 0].astype(float))) for side in (before, maps)]
     gaps = np.abs(scores[0] - scores[1])
@@ -182,7 +186,9 @@ def test_the_card_carries_the_run(tiny_run, bundle):
 
 def test_sums_are_of_every_other_file(tiny_run, bundle):
     sums = (tiny_run.bundle / "SHA256SUMS").read_bytes()
-    files = {path.relative_to(tiny_run.bundle).as_posix(): path for path in tiny_run.bundle.rglob("*") if path.is_file()}
+    files = {
+        path.relative_to(tiny_run.bundle).as_posix(): path for path in tiny_run.bundle.rglob("*") if path.is_file()
+    }
     del files["SHA256SUMS"]
     assert sums.decode().splitlines() == [
         f"{hashlib.sha256(path.read_bytes()).hexdigest()}  {name}" for name, path in sorted(files.items())

@@ -189,7 +189,9 @@ def test_neither_run_nor_bundle(unseen, okng, tmp_path):
 def test_a_bundle_without_provenance_is_refused(tiny_run, unseen, okng, tmp_path):
     from edge.contract.bundle import write_bundle
 
-    files = {path.relative_to(tiny_run.bundle).as_posix(): path for path in tiny_run.bundle.rglob("*") if path.is_file()}
+    files = {
+        path.relative_to(tiny_run.bundle).as_posix(): path for path in tiny_run.bundle.rglob("*") if path.is_file()
+    }
     del files["provenance.csv"], files["SHA256SUMS"]
     write_bundle(tmp_path / "bundle", {name: path.read_bytes() for name, path in files.items()})
     done = okng("evaluate", tmp_path / "bundle", unseen)
