@@ -84,8 +84,9 @@ def test_a_manifest_with_all_columns(photos, photograph, encoding):
 
 
 def test_numbers_sort_as_numbers():
+    names = ["part 10.png", "10/1.png", "²", "part 9a.png", "2/1.png", "part 9.png", "m²1.png"]
     ordered = ["2/1.png", "10/1.png", "m²1.png", "part 9.png", "part 9a.png", "part 10.png", "²"]
-    assert sorted(ordered[::-1], key=natural) == ordered
+    assert sorted(names, key=natural) == ordered
 
 
 def test_an_absent_folder(tmp_path):

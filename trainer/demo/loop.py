@@ -163,22 +163,27 @@ def _write_page(out: Path, summary: dict[str, Any], seen: list[Seen], bundle: Bu
     )
     (out / "index.html").write_text(page, encoding="utf-8")
     shown = [part for part in seen if part.sample.is_ng and part.logits is not None][:18]
-    pictures = [overlay(p.frame, heat, 0.6) for p in shown if p.frame is not None and (heat := p.heat(bundle)) is not None]
+    heats = [(part.frame, part.heat(bundle)) for part in shown]
+    pictures = [overlay(frame, heat, 0.6) for frame, heat in heats if frame is not None and heat is not None]
     if pictures:
         cv2.imwrite(str(out / "overlays.png"), contact_sheet(pictures))
 
 
 def _galleries(seen: list[Seen], bundle: Bundle) -> list[dict[str, Any]]:
-    by_score = sorted(seen, key=lambda part: part.header.score or 0.0)
-    ok, ng, review = Verdict.OK, Verdict.NG, Verdict.REVIEW
+    def parts(verdict: Verdict, *, ng: bool) -> list[Seen]:
+        return [part for part in seen if part.header.verdict is verdict and part.sample.is_ng is ng]
+
+    unsure = [part for part in seen if part.header.verdict is Verdict.REVIEW]
     chosen = [
-        ("Missed: ng parts judged OK", [p for p in by_score if p.sample.is_ng and p.header.verdict is ok]),
-        ("False alarms: ok parts judged NG", [p for p in reversed(by_score) if not p.sample.is_ng and p.header.verdict is ng]),
-        ("Unsure: an operator decides", [p for p in seen if p.header.verdict is review][:12]),
-        ("Found", [p for p in seen if p.sample.is_ng and p.header.verdict is ng][:24]),
-        ("Good parts", [p for p in seen if not p.sample.is_ng and p.header.verdict is ok][:8]),
+        ("Missed: ng parts judged OK", parts(Verdict.OK, ng=True)),
+        ("False alarms: ok parts judged NG", parts(Verdict.NG, ng=False)),
+        ("Unsure: an operator decides", unsure[:12]),
+        ("Found", parts(Verdict.NG, ng=True)[:24]),
+        ("Good parts", parts(Verdict.OK, ng=False)[:8]),
     ]
-    return [{"title": title, "items": [_item(p, bundle) for p in parts if p.frame is not None]} for title, parts in chosen]
+    return [
+        {"title": title, "items": [_item(p, bundle) for p in some if p.frame is not None]} for title, some in chosen
+    ]
 
 
 def _item(part: Seen, bundle: Bundle) -> dict[str, str]:
