@@ -8,9 +8,8 @@ import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from types import TracebackType
-from typing import Self
 
+from edge.contract.lifetime import Closing
 from edge.contract.types import Decision
 from edge.errors import JournalError, UsageError
 from edge.journal.failures import journal_errors, primary_code
@@ -26,7 +25,7 @@ _BY_REQUEST = """
 """
 
 
-class Journal:
+class Journal(Closing):
     """One station's record, open for writing by one okng.
 
     Threads: `record` and `decide` share one connection behind a lock, so each may be called from any thread, and
@@ -128,14 +127,6 @@ class Journal:
             self.reader.close()
             self._connection.close()
             self._lock.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
 
     def _boot(self, station: str) -> str:
         """A boot id that the journal has never had."""

@@ -6,9 +6,8 @@ import hashlib
 import sqlite3
 import threading
 from pathlib import Path
-from types import TracebackType
-from typing import Self
 
+from edge.contract.lifetime import Closing
 from edge.errors import JournalError
 from edge.journal.failures import journal_errors
 from edge.journal.rows import Decided, Row, decided, parse_id, row
@@ -27,7 +26,7 @@ _DECISIONS = """
 """
 
 
-class JournalReader:
+class JournalReader(Closing):
     """Takes no lock and holds nobody up. May be used from any thread. Each method raises JournalError."""
 
     def __init__(self, folder: Path) -> None:
@@ -82,14 +81,6 @@ class JournalReader:
         """May be called twice."""
         with self._guard:
             self._connection.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
 
     def _read(self, query: str, *values: object) -> list[sqlite3.Row]:
         with self._guard, journal_errors(self._folder / FILE):

@@ -6,11 +6,11 @@ import time
 import uuid
 from collections import deque
 from collections.abc import Iterator, Sequence
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
 import zmq
 
+from edge.contract.lifetime import Closing
 from edge.errors import WireError
 from edge.wire.messages import ImageMessage, Message, ResultMessage, StateMessage, Topic, decode_message
 from edge.wire.requests import Command, Reply, decode_reply, encode_request
@@ -29,7 +29,7 @@ class CommandRefused(WireError):
         self.code = code
 
 
-class Station:
+class Station(Closing):
     """Listens from its making on to the topics chosen, and asks. Belongs to one thread.
 
     Results are lost while the station's process sends and this one is not yet joined, or reads too slowly for
@@ -128,14 +128,6 @@ class Station:
         self._commands.close()
         if self._owns_context:
             self._context.term()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
 
     def _socket(self, kind: int) -> zmq.Socket[bytes]:
         socket = self._context.socket(kind)

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
 import zmq
 
+from edge.contract.lifetime import Closing
 from edge.errors import WireError
 from edge.wire.requests import (
     LARGEST_FRAME,
@@ -25,7 +25,7 @@ WAITING_REQUESTS = 64
 LINGER_MS = 200
 
 
-class CommandServer:
+class CommandServer(Closing):
     """A ROUTER socket. Belongs to one thread, from its making on: `poll`, carry out, then `reply` or `refuse`.
 
     Each request gets exactly one answer, at any later time; to a peer that is gone it is dropped.
@@ -72,14 +72,6 @@ class CommandServer:
     def close(self) -> None:
         """May be called twice."""
         self._socket.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
 
     def _send(self, frames: Sequence[bytes]) -> None:
         try:

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections import Counter
-from types import TracebackType
-from typing import Self
 
 import zmq
 
 from edge.contract.cam import Thresholds
 from edge.contract.card import Tensor
+from edge.contract.lifetime import Closing
 from edge.contract.types import Inspection, State
 from edge.errors import WireError
 from edge.wire.messages import (
@@ -34,7 +33,7 @@ HIGH_WATER = 10_000
 LINGER_MS = 200
 
 
-class Publisher:
+class Publisher(Closing):
     """A PUB socket that never waits for anybody. Belongs to one thread, from its making on.
 
     It numbers the messages itself. Publish a result only once the journal has acknowledged it.
@@ -132,14 +131,6 @@ class Publisher:
     def close(self) -> None:
         """May be called twice."""
         self._socket.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
 
     def _next(self, topic: Topic) -> int:
         self._numbers[topic] += 1
