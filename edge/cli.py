@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 import click
 
 from edge import __version__
-from edge.errors import OkngError
+from edge.errors import BundleError, OkngError
 
 if TYPE_CHECKING:
     from edge.wire.client import Station
@@ -107,10 +107,11 @@ def replay(capture: Path, bundle: Path, expect: Path | None, tolerance: int) -> 
     from edge.replay import replay as play
 
     expected = read_lines(expect) if expect else []
-    verify_in_child(bundle)
-    found = []
+    proof, opened, found = verify_in_child(bundle), read_bundle(bundle), []
+    if proof.digest != opened.digest:
+        raise BundleError(f"{bundle}: changed while it was being verified; start again")
     with FileCamera(capture.absolute()) as camera:
-        for line in play(camera, Judge(read_bundle(bundle))):
+        for line in play(camera, Judge(opened)):
             click.echo(msgspec.json.encode(line))
             if expect:
                 found.append(line)

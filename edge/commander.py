@@ -103,7 +103,7 @@ class Commander:
             raise Refused(ErrorCode.WRONG_STATE, "the station is halted; send start first")
         trigger = self._triggers.ask(part)
         if trigger is None:
-            raise Refused(ErrorCode.BUSY, "too many triggers wait for their frame")
+            raise Refused(ErrorCode.BUSY, "too many triggers wait for their frame, or the station is stopping")
         self._life.count_trigger()
         return {"inspection": Inspection.name(self._journal.boot_id, trigger.sequence)}
 

@@ -91,7 +91,6 @@ class Daemon:
         from edge.inference.judge import Judge
 
         bundle = read_bundle(path)
-        judge = Judge(bundle, config.inference.threads)
         journal = stack.enter_context(Journal.open(Path(config.journal.folder), station=config.station))
         context = stack.enter_context(zmq.Context())
         publisher = stack.enter_context(
@@ -102,6 +101,7 @@ class Daemon:
         line = stack.enter_context(line_signal(config.signal))
         if finish_verify(path, child, self._life.ending.is_set).digest != bundle.digest:
             raise BundleError(f"{path}: changed while it was being verified; start again")
+        judge = Judge(bundle, config.inference.threads)  # only now: an unproven model may crash the runtime
         log.info("bundle %s (%s) proved itself", bundle.card.name, bundle.short)
         return self._threads(bundle, Pipeline(judge, line, journal.boot_id), camera, journal, publisher, server)
 
@@ -125,7 +125,7 @@ class Daemon:
         if config.trigger.start == "auto":
             inspector.start()
         else:
-            life.enter(State.READY, "waits for the command start")
+            life.enter(State.INITIALIZED, "waits for the command start")
         line = self._thread(inspector.name, inspector.run)
         command = self._thread(commander.name, commander.run)
         return [line, command, self._thread(recorder.name, lambda: recorder.run(line))]

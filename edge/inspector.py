@@ -50,6 +50,7 @@ class Inspector:
                 self._serve_frame()
             else:
                 self.enabled.wait(IDLE_S)
+        self._triggers.close()
         while trigger := self._triggers.take(0):
             self._hand_on(self._fault(trigger, "the station is stopping"))
 

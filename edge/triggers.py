@@ -29,19 +29,25 @@ class Triggers:
         self._guard = threading.Lock()
         self._numbers = itertools.count(1)
         self._waiting: queue.Queue[Trigger] = queue.Queue(WAITING)
+        self._closed = False
 
     def now(self, part: str = "") -> Trigger:
         """A trigger at this moment, to be served at once by the caller."""
         return Trigger(next(self._numbers), part, time.time_ns(), time.monotonic_ns())
 
     def ask(self, part: str) -> Trigger | None:
-        """A trigger for the line thread to serve; None when too many wait already, and then none was made."""
+        """A trigger for the line thread to serve; None when too many wait already, or after `close`: none was made."""
         with self._guard:
-            if self._waiting.full():
+            if self._closed or self._waiting.full():
                 return None
             trigger = self.now(part)
             self._waiting.put_nowait(trigger)
             return trigger
+
+    def close(self) -> None:
+        """Takes no more; what waits can still be taken out."""
+        with self._guard:
+            self._closed = True
 
     def take(self, timeout_s: float) -> Trigger | None:
         """The next trigger to serve; None when none comes in time."""

@@ -11,7 +11,7 @@ from edge.contract.bundle import Bundle
 from edge.contract.cam import Pooling, Thresholds
 from edge.contract.card import Card, Parity, Tensor
 from edge.contract.images import read_image
-from edge.contract.preprocess import Clahe, PreprocessSpec, Region, preprocess
+from edge.contract.preprocess import CENTRE, Clahe, PreprocessSpec, Region, preprocess
 from edge.contract.types import Frame
 from edge.inference.judge import Judge
 from trainer import session
@@ -47,7 +47,7 @@ class Recorder:
     """In the network's place: keeps what reaches it."""
 
     def __init__(self, shape: tuple[int, int, int]) -> None:
-        self.input = Tensor((1, *shape), "uint8", 1.0, 0)
+        self.input = Tensor((1, *shape), "uint8", 1.0, CENTRE)
         self.output = Tensor((1, 8, 8, 1), "int8", 0.1, 0)
         self.images: list[np.ndarray] = []
 
@@ -58,7 +58,7 @@ class Recorder:
 
     def predict_on_batch(self, batch: np.ndarray) -> np.ndarray:
         assert (batch == np.rint(batch)).all()
-        self.images.extend(batch.astype(np.uint8))
+        self.images.extend((batch + CENTRE).astype(np.uint8))
         return np.zeros((len(batch), 8, 8, 1), np.float32)
 
 

@@ -22,7 +22,8 @@ def dataset() -> None:
 @click.argument("out", type=click.Path(path_type=Path))
 @click.option("--count", default=400, show_default=True, help="Number of images.")
 @click.option("--ng", "ng_share", default=0.3, show_default=True, help="Share of ng images, 0 to 1.")
-@click.option("--product", default="metal", show_default=True, type=click.Choice(["metal", "plastic"]))
+@click.option("--product", default="metal", show_default=True, type=click.Choice(["metal", "plastic"]),
+              help="What is drawn: grey metal, or plastic in colour.")  # fmt: skip
 @click.option("--seed", default=0, show_default=True, help="The same seed draws the same parts.")
 def synthesize(out: Path, count: int, ng_share: float, product: str, seed: int) -> None:
     """Draw parts with and without faint defects into OUT, with pixel masks.

@@ -13,7 +13,7 @@ import numpy as np
 from edge.contract.bundle import PROVENANCE, read_bundle
 from edge.contract.cam import Pooling, Thresholds, dequantise, pool
 from edge.contract.cam import peak as map_peak
-from edge.contract.preprocess import PreprocessSpec, preprocess
+from edge.contract.preprocess import PreprocessSpec, centred, preprocess
 from edge.contract.types import Frame, Pixels, Verdict
 from edge.errors import DataError
 from edge.inference.judge import Judge
@@ -149,7 +149,7 @@ def keras_judge(model: Any, spec: PreprocessSpec, pooling: Pooling, thresholds: 
     """Judges pixels with the float network."""
 
     def judge(pixels: Pixels) -> Opinion:
-        logits = np.asarray(model.predict_on_batch(preprocess(pixels, spec)[None].astype(np.float32)))[0]
+        logits = np.asarray(model.predict_on_batch(centred(preprocess(pixels, spec)[None])))[0]
         score = float(1.0 / (1.0 + np.exp(-float(pool(logits, pooling)[0]))))
         return Opinion(score, thresholds.verdict(score), logits)
 

@@ -5,20 +5,19 @@ from __future__ import annotations
 import keras
 from keras import layers
 
-from edge.contract.preprocess import UNITS_PER_SIGMA
-
 STRIDE = 8
 """Pixels of the input per cell of the map, each way."""
 
 
 def house_network(shape: tuple[int, int, int]) -> keras.Model:
-    """Model from an input of `shape` (height, width, channels; values 0 to 255) to a map of one logit per place.
+    """Model from an input of `shape` (height, width, channels) to a map of one logit per place.
 
+    The input is centred: a preprocessed byte less 128, so that padding with zero is padding with mid-grey, and no
+    layer is spent on scaling; the batch normalisation after the first convolution sees to that.
     The map is (ceil(height / 8), ceil(width / 8), 1). Some 60,000 weights.
     """
     inputs = keras.Input(shape, name="input")
-    x = layers.Rescaling(1 / UNITS_PER_SIGMA, offset=-128 / UNITS_PER_SIGMA)(inputs)
-    x = _convolution(x, 16, kernel=3, strides=2)
+    x = _convolution(inputs, 16, kernel=3, strides=2)
     x = _inverted_residual(x, 24, expansion=3, strides=2)
     x = _inverted_residual(x, 24, expansion=3)
     x = _inverted_residual(x, 40, expansion=3, strides=2)

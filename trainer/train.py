@@ -11,6 +11,7 @@ import keras
 import numpy as np
 
 from edge.contract.cam import Pooling, pool
+from edge.contract.preprocess import centred
 from trainer.augment import Recipe, augment
 from trainer.metrics import auroc, average_precision
 from trainer.model import house_network
@@ -111,7 +112,7 @@ def train(learning: Part, held: Part, plan: Plan, tell: Tell) -> Trained:
 
 def predict_maps(model: keras.Model, inputs: np.ndarray, batch: int = 32) -> np.ndarray:
     """Logit maps (n, rows, columns, classes) float32 of model inputs."""
-    parts = [model.predict_on_batch(inputs[i : i + batch].astype(np.float32)) for i in range(0, len(inputs), batch)]
+    parts = [model.predict_on_batch(centred(inputs[i : i + batch])) for i in range(0, len(inputs), batch)]
     return np.concatenate(parts)
 
 
@@ -161,7 +162,7 @@ def _balanced_batches(
         targets = [
             _target(bool(part.truth[i]), mask, grid, any_masks) for i, (_, mask) in zip(chosen, pairs, strict=True)
         ]
-        yield np.stack([image for image, _ in pairs]).astype(np.float32), np.stack(targets)
+        yield centred(np.stack([image for image, _ in pairs])), np.stack(targets)
 
 
 def _target(is_ng: bool, mask: np.ndarray | None, grid: tuple[int, int], any_masks: bool) -> np.ndarray:

@@ -62,7 +62,7 @@ class Card(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True
     pooling: Pooling
     thresholds: Thresholds
     golden: tuple[GoldenFrame, ...]
-    golden_tolerance_units: Annotated[int, msgspec.Meta(ge=0, le=16)] = 4
+    golden_tolerance_units: Annotated[int, msgspec.Meta(ge=0, le=16)] = 2
     """How far an int8 map may lie from the golden one: other processors round the last place otherwise."""
     parity: Parity
     training: dict[str, Any] = {}

@@ -13,8 +13,10 @@ from edge.contract.types import Pixels
 
 Fraction = Annotated[float, msgspec.Meta(ge=0.0, le=1.0)]
 
+CENTRE = 128
+"""The unit that is zero to the network, and the mean of a standardised image."""
 UNITS_PER_SIGMA = 32.0
-"""Standardised grey: 128 is the image's mean, 32 units are one standard deviation, so 4 sigma fit on either side."""
+"""Of a standardised image: so 4 standard deviations fit on either side of the mean."""
 SIGMA_FLOOR = 2.0
 """Grey levels. A flat image is not blown up to noise beyond this."""
 
@@ -87,12 +89,17 @@ def preprocess(pixels: Pixels, spec: PreprocessSpec) -> Pixels:
     return np.ascontiguousarray(resized).reshape(spec.shape)
 
 
+def centred(inputs: Pixels) -> np.ndarray:
+    """Model inputs as a float network takes them: float32, less CENTRE. The int8 model's zero point does the same."""
+    return inputs.astype(np.float32) - CENTRE
+
+
 def standardise(image: Pixels) -> Pixels:
     """128 + 32 * (image - mean) / sigma, rounded and clipped to uint8; one mean and sigma for all channels."""
     means, sigmas = cv2.meanStdDev(image)
     mean = float(means.mean())
     sigma = max(float(np.sqrt((sigmas**2).mean() + means.var())), SIGMA_FLOOR)
-    table = np.rint((np.arange(256) - mean) * (UNITS_PER_SIGMA / sigma) + 128.0)
+    table = np.rint((np.arange(256) - mean) * (UNITS_PER_SIGMA / sigma) + CENTRE)
     return cv2.LUT(image, np.clip(table, 0, 255).astype(np.uint8))  # type: ignore[return-value]
 
 

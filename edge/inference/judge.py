@@ -6,7 +6,7 @@ from time import perf_counter
 
 from edge.contract.bundle import MODEL, Bundle
 from edge.contract.cam import dequantise, score
-from edge.contract.preprocess import Region, preprocess
+from edge.contract.preprocess import CENTRE, Region, preprocess
 from edge.contract.types import Frame, Judgement, Pixels, Verdict
 from edge.errors import BundleError
 from edge.inference.engine import Engine
@@ -59,8 +59,8 @@ def _check_agreement(bundle: Bundle, engine: Engine) -> None:
     for role, said, found in (("input", card.input, engine.input), ("output", card.output, engine.output)):
         if said != found:
             raise BundleError(f"{bundle.path}: the card's {role} is {said}, the model's is {found}; convert it again")
-    if card.input.dtype != "uint8" or card.input.zero_point != 0 or abs(card.input.scale - 1.0) > 1e-6:
-        raise BundleError(f"{bundle.path}: the model's input is not plain uint8 (scale 1, zero point 0)")
+    if card.input.dtype != "uint8" or card.input.zero_point != CENTRE or abs(card.input.scale - 1.0) > 1e-6:
+        raise BundleError(f"{bundle.path}: the model's input is not plain uint8 (scale 1, zero point {CENTRE})")
     if card.input.shape != (1, *card.preprocess.shape):
         raise BundleError(f"{bundle.path}: the model's input {card.input.shape} is not what preprocessing makes")
     rank = len(card.output.shape)

@@ -17,6 +17,7 @@ import msgspec
 import numpy as np
 
 from edge.contract.bundle import Bundle, read_bundle
+from edge.contract.cam import dequantise, score
 from edge.contract.card import GoldenFrame
 from edge.contract.images import read_image
 from edge.contract.types import Frame
@@ -27,6 +28,8 @@ if TYPE_CHECKING:
 
 CHILD_TIMEOUT_S = 60.0
 LOOK_S = 0.2
+SCORE_ROUNDING = 1e-5
+"""By which float arithmetic may differ between machines."""
 
 
 class Proof(msgspec.Struct, frozen=True):
@@ -106,9 +109,10 @@ def _check_golden(bundle: Bundle, judge: Judge, golden: GoldenFrame) -> tuple[in
             f"{bundle.path}: golden frame {golden.file} is judged {found.verdict} (map {difference} units off), "
             f"recorded is {golden.verdict} (within {tolerance}); this machine runs the model differently"
         )
-    slack = tolerance * bundle.card.output.scale / 4 + 1e-6  # a sigmoid's slope is 1/4 at most
-    if found.score is None or abs(found.score - golden.score) > slack:
-        raise BundleError(f"{bundle.path}: golden frame {golden.file} scores {found.score}, recorded is {golden.score}")
+    card = bundle.card
+    logits = dequantise(recorded.reshape(found.map_units.shape), card.output.scale, card.output.zero_point)
+    if abs(score(logits, card.pooling) - golden.score) > SCORE_ROUNDING:
+        raise BundleError(f"{bundle.path}: the recorded map of {golden.file} does not have its recorded score")
     return difference, found.timings_ms["invoke"]
 
 

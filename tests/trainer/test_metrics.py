@@ -1,5 +1,7 @@
 """The figures, against values found by hand."""
 
+from unittest import mock
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -7,7 +9,9 @@ from hypothesis import strategies as st
 
 from edge.contract.cam import Thresholds
 from edge.contract.types import Verdict
+from trainer import metrics
 from trainer.metrics import (
+    REVIEW_LIMIT,
     auroc,
     average_precision,
     best_f1_threshold,
@@ -53,19 +57,35 @@ def test_thresholds_of_cleanly_parted_classes_lie_about_the_middle_of_the_gap():
     assert logit(found.ng_from) == pytest.approx(1)
 
 
+def overlapping(ok: float, ng: float, clear: int) -> tuple[np.ndarray, np.ndarray]:
+    """One image of each class on the wrong side, and `clear` of each far out on the right one."""
+    scores = [*np.linspace(0.01, 0.05, clear), ok, ng, *np.linspace(0.95, 0.99, clear)]
+    return np.repeat([False, True], clear + 1), np.array(scores)
+
+
 def test_thresholds_of_overlapping_classes_enclose_the_overlap():
-    found = choose_thresholds(np.array([False, False, True, True]), np.array([0.05, 0.7, 0.3, 0.9]))
+    found = choose_thresholds(*overlapping(ok=0.7, ng=0.3, clear=9))
     assert logit(found.ok_below) == pytest.approx(logit(0.3) - 1)
     assert logit(found.ng_from) == pytest.approx(logit(0.7) + 1)
 
 
 def test_a_tolerated_share_may_lie_outside():
-    truth = np.repeat([False, True], 100)
-    scores = np.concatenate([np.linspace(0.01, 0.5, 99), [0.99], [0.02], np.linspace(0.6, 0.9, 99)])
+    truth, scores = overlapping(ok=0.995, ng=0.005, clear=99)
     strict, lenient = (choose_thresholds(truth, scores, tolerated) for tolerated in (0.0, 0.02))
-    assert strict.ok_below < 0.02
-    assert strict.ng_from > 0.99
-    assert 0.2 < lenient.ok_below < lenient.ng_from < 0.8
+    assert lenient.ok_below > 0.05
+    assert lenient.ng_from < 0.95
+    assert strict.ok_below < 0.05, "as far towards the one escape as an operator can bear"
+    assert strict.ng_from > 0.95
+
+
+def test_no_more_is_reviewed_than_an_operator_can_bear():
+    truth, scores = np.repeat([False, True], 100), np.linspace(0.01, 0.99, 200)
+    scores[95:105] = scores[95:105][::-1]
+    scores[0], scores[-1] = 0.9, 0.1
+    found = choose_thresholds(truth, scores, tolerated=0.0)
+    reviewed = sum(row["review"] for row in verdict_counts(truth, scores, found).values())
+    assert 0.1 * 200 < reviewed <= REVIEW_LIMIT * 200
+    assert found.ok_below < 0.5 < found.ng_from
 
 
 probabilities = st.lists(st.floats(1e-6, 1 - 1e-6), min_size=1, max_size=40)
@@ -75,7 +95,7 @@ probabilities = st.lists(st.floats(1e-6, 1 - 1e-6), min_size=1, max_size=40)
 @pytest.mark.parametrize("ng", [0.0, 1.0])
 def test_thresholds_of_saturated_scores_are_in_order_too(ok, ng):
     found = choose_thresholds(np.array([False, True]), np.array([ok, ng]))
-    assert 0 <= found.ok_below < found.ng_from <= 1
+    assert 0 <= found.ok_below <= found.ng_from <= 1
 
 
 @given(probabilities, probabilities, st.sampled_from([0.0, 0.02, 0.2]))
@@ -83,13 +103,22 @@ def test_thresholds_are_always_in_order(ok, ng, tolerated):
     truth = np.repeat([False, True], [len(ok), len(ng)])
     scores = np.array(ok + ng)
     found = choose_thresholds(truth, scores, tolerated)
-    assert 0 <= found.ok_below < found.ng_from <= 1
+    assert 0 <= found.ok_below <= found.ng_from <= 1
     for score in scores:
         verdict = found.verdict(score)
         assert verdict is not Verdict.FAULT
         assert (verdict is Verdict.REVIEW) == (found.ok_below <= score < found.ng_from)
     counts = verdict_counts(truth, scores, found)
     assert {label: sum(row.values()) for label, row in counts.items()} == {"ok": len(ok), "ng": len(ng)}
+    assert counts["ok"]["review"] + counts["ng"]["review"] <= REVIEW_LIMIT * len(scores)
+
+
+@given(probabilities, probabilities, st.sampled_from([0.0, 0.02, 0.2]))
+def test_where_reviewing_costs_nothing_no_more_escapes_than_tolerated(ok, ng, tolerated):
+    truth = np.repeat([False, True], [len(ok), len(ng)])
+    scores = np.array(ok + ng)
+    with mock.patch.object(metrics, "REVIEW_LIMIT", 1.0):
+        counts = verdict_counts(truth, scores, choose_thresholds(truth, scores, tolerated))
     assert counts["ng"]["ok"] <= tolerated * len(ng)
     assert counts["ok"]["ng"] <= tolerated * len(ok)
 
