@@ -73,7 +73,8 @@ def require_both_classes(samples: Iterable[Sample], where: str) -> None:
     for label in (OK, NG):
         if not counts[label]:
             other, count = next(iter(counts.items()), ("any", 0))
-            raise DataError(f"{where}: no {label} image among {count} ({other} only); okng learns from both ok and ng")
+            need = "okng learns from both, of two parts each at least"
+            raise DataError(f"{where}: no {label} image among {count} ({other} only); {need}")
 
 
 @dataclass(frozen=True, slots=True)

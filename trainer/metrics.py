@@ -89,7 +89,7 @@ def map_correlation(first: Sequence[NDArray], second: Sequence[NDArray]) -> floa
 
 
 def _logit(probability: float) -> float:
-    kept = min(max(probability, 1e-6), 1 - 1e-6)
+    kept = min(max(probability, 1e-12), 1 - 1e-12)
     return float(np.log(kept / (1 - kept)))
 
 

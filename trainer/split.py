@@ -69,7 +69,7 @@ def _take_share(
         groups[sample.group].append(sample)
     by_kind: dict[str, list[str]] = defaultdict(list)
     for group, members in groups.items():
-        by_kind[_rarest_kind(members)].append(group)
+        by_kind[_kind_of(members)].append(group)
     taken: set[str] = set()
     for kind in sorted(by_kind):
         taken |= _take_groups(by_kind[kind], groups, share, rng)
@@ -91,6 +91,6 @@ def _take_groups(names: list[str], groups: dict[str, list[Sample]], share: float
     return taken
 
 
-def _rarest_kind(members: list[Sample]) -> str:
+def _kind_of(members: list[Sample]) -> str:
     """A group with any ng image counts as that kind of ng."""
     return min((not sample.is_ng, sample.kind) for sample in members)[1]

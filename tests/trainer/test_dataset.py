@@ -108,7 +108,7 @@ def test_an_empty_folder(tmp_path):
 def test_one_class_only(photos):
     samples = [s for s in read_samples(photos) if not s.is_ng]
     line = complaint(require_both_classes, samples, str(photos))
-    assert line == f"{photos}: no ng image among 10 (ok only); okng learns from both ok and ng"
+    assert line == f"{photos}: no ng image among 10 (ok only); okng learns from both, of two parts each at least"
 
 
 GOOD = {"image": "ok/1.png", "label": "ok", "group": "a", "fold": "0", "mask": ""}
