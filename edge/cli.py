@@ -48,7 +48,7 @@ class Program(click.Group):
         try:
             return super().invoke(context)
         except BrokenPipeError:
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            _drop_output()
             context.exit(0)
 
     def _find_plugins(self) -> None:
@@ -274,9 +274,15 @@ def main() -> NoReturn:
         click.echo(f"okng: {error}", err=True)
         status = error.exit_status
     except (click.Abort, KeyboardInterrupt):
+        _drop_output()
         click.echo("okng: interrupted", err=True)
         status = 130
     sys.exit(status)
+
+
+def _drop_output() -> None:
+    """What is not written yet never will be: whoever reads it has stopped, and flushing it would wait for them."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _interrupt(_signal: int, _frame: FrameType | None) -> None:

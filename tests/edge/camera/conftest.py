@@ -61,9 +61,10 @@ def _picamera2_on_a_double():
     with pytest.MonkeyPatch.context() as patch:
         double = importlib.import_module("tests.doubles.libcamera")
         patch.setitem(sys.modules, "libcamera", double)
-        for name in UNTOUCHED:
-            patch.setitem(sys.modules, name, _Untouched(name))
-        importlib.import_module("picamera2")
+        with pytest.MonkeyPatch.context() as while_it_is_imported:
+            for name in UNTOUCHED:
+                while_it_is_imported.setitem(sys.modules, name, _Untouched(name))
+            importlib.import_module("picamera2")
         allocator = sys.modules["picamera2.allocators.dmaallocator"]
         patch.setattr(allocator, "DmaHeap", _MemoryHeap)
         patch.setattr(allocator, "fcntl", SimpleNamespace(**vars(fcntl) | {"ioctl": lambda *_: 0}))
