@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import io
 import logging
 import os
 import signal
@@ -282,7 +284,8 @@ def main() -> NoReturn:
 
 def _drop_output() -> None:
     """What is not written yet never will be: whoever reads it has stopped, and flushing it would wait for them."""
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    with contextlib.suppress(io.UnsupportedOperation):  # a stand-in for standard output has no descriptor
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _interrupt(_signal: int, _frame: FrameType | None) -> None:
