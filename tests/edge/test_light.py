@@ -10,7 +10,9 @@ from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).parents[2]
+import edge
+
+ROOT = Path(edge.__file__).parents[1]
 FILES = sorted((ROOT / "edge").rglob("*.py"))
 MODULES = [".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__") for path in FILES]
 HEAVY = {"trainer", "converters", "tensorflow", "keras", "sklearn", "matplotlib", "rich", "jinja2", "PIL", "pandas"}

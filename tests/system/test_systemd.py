@@ -27,8 +27,9 @@ BACK_S = 15.0
 EXPOSURE = 1.2
 """What `systemd-analyze security` may find at most; 0 is best, 10 worst."""
 
-# Only what differs here: a watchdog that tests can wait for, and Python's home where that lies in somebody's.
-DROP_IN = f"[Service]\nWatchdogSec={WATCHDOG_S:g}\nProtectHome=read-only\n"
+# Only what differs here: a watchdog that tests can wait for, Python's home where that lies in somebody's, and this
+# checkout where it lies in /tmp.
+DROP_IN = f"[Service]\nWatchdogSec={WATCHDOG_S:g}\nProtectHome=read-only\nBindReadOnlyPaths={ROOT}\n"
 STATION = """
 station = "{name}"
 bundle = "{bundle}"
