@@ -98,6 +98,7 @@ class Machine:
 
     def _boot(self) -> None:
         self._add("etc/systemd/system/test.target", _TARGET)
+        self._add("etc/tmpfiles.d/tmp.conf", "# overrides the one that empties /tmp, where this checkout may lie\n")
         for unit in _OFF:
             link = self._files / "etc/systemd/system" / unit
             link.symlink_to("/dev/null")
