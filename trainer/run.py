@@ -59,6 +59,9 @@ class Run:
         import keras
 
         try:
+            with zipfile.ZipFile(self.path / MODEL) as archive:
+                if damaged := archive.testzip():  # Keras reads past a wrong checksum
+                    raise ValueError(f"{damaged} is damaged")
             return keras.models.load_model(self.path / MODEL, compile=False)
         except Exception as error:  # zip, HDF5 and Keras each raise their own
             raise DataError(f"{self.path / MODEL}: cannot be read: {_first_line(error)}; train again") from None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, ClassVar, Literal
@@ -153,7 +154,15 @@ class GpioSignal(LineSignal):
             raise
         except Exception as error:
             reason = " ".join(str(error).split()) or type(error).__name__
-            raise SignalError(f"{what}: {reason}") from error
+            _forget_frames(error)
+            raise SignalError(f"{what}: {reason}") from None
+
+
+def _forget_frames(error: BaseException | None) -> None:
+    """Lets go of what the failed calls held: gpiozero keeps a pin reserved as long as a half-made output lives."""
+    while error is not None:
+        traceback.clear_frames(error.__traceback__)
+        error = error.__context__
 
 
 def _mock_factory() -> Any:
