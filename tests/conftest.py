@@ -14,6 +14,9 @@ import cv2
 import numpy as np
 import pytest
 
+# A shell that starts this in the background may have it ignore SIGINT, and what it starts too: tests send it.
+signal.signal(signal.SIGINT, signal.default_int_handler)
+
 
 @dataclass(frozen=True)
 class Outcome:
