@@ -11,11 +11,11 @@ import numpy as np
 from converters.quantize import quantize
 from edge import __version__
 from edge.contract.bundle import CARD, MODEL, PROVENANCE, read_bundle, write_bundle
-from edge.contract.cam import dequantise, pool
+from edge.contract.cam import dequantise, pool, probability, score
 from edge.contract.card import Card, GoldenFrame, Parity, encode_card
 from edge.contract.images import read_image
 from edge.contract.preprocess import preprocess
-from edge.errors import UsageError
+from edge.contract.storage import refuse_taken
 from edge.inference.engine import Engine
 from trainer.metrics import map_correlation
 from trainer.run import Run
@@ -26,8 +26,7 @@ Tell = Callable[[str], None]
 
 def convert(run: Run, out: Path, tell: Tell) -> Card:
     """Writes the bundle of a run to `out` and returns its card. Raises DataError, BundleError or UsageError."""
-    if out.exists() and (not out.is_dir() or any(out.iterdir())):  # said now: the work takes a while
-        raise UsageError(f"{out}: is already there; name a new folder or remove it")
+    refuse_taken(out)  # said now: the work takes a while
     network, inputs, origin = run.model(), run.inputs(), run.provenance()
     tell("quantising")
     model = quantize(network, inputs.calibration)
@@ -61,7 +60,9 @@ def compare(run: Run, float_maps: np.ndarray, units: list[np.ndarray], engine: E
     """The float network's maps (n, rows, columns, 1) against the int8 model's on the same inputs."""
     record, output = run.record, engine.output
     int8_maps = np.stack([dequantise(unit, output.scale, output.zero_point) for unit in units])
-    before, after = (_probability(pool(maps, record.pooling)[:, 0]) for maps in (float_maps, int8_maps))
+    before, after = (
+        probability(pool(maps, record.pooling)[:, 0].astype(np.float64)) for maps in (float_maps, int8_maps)
+    )
     equal = [record.thresholds.verdict(a) == record.thresholds.verdict(b) for a, b in zip(before, after, strict=True)]
     gap = np.abs(before - after)
     return Parity(
@@ -79,13 +80,9 @@ def _golden_frames(run: Run, engine: Engine) -> tuple[list[GoldenFrame], dict[st
     for label, path in run.golden():
         units = engine.invoke(preprocess(read_image(path), record.preprocess))
         logits = dequantise(units, output.scale, output.zero_point)
-        score = float(_probability(pool(logits, record.pooling))[0])
+        found = score(logits, record.pooling)
         name = f"golden/{path.name}"
         frames[name] = path.read_bytes()
-        verdict = record.thresholds.verdict(score)
-        golden.append(GoldenFrame(name, label, verdict, score, units.tobytes()))  # type: ignore[arg-type]
+        verdict = record.thresholds.verdict(found)
+        golden.append(GoldenFrame(name, label, verdict, found, units.tobytes()))  # type: ignore[arg-type]
     return golden, frames
-
-
-def _probability(logits: np.ndarray) -> np.ndarray:
-    return 1.0 / (1.0 + np.exp(-logits.astype(np.float64)))

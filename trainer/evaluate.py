@@ -11,7 +11,7 @@ import msgspec
 import numpy as np
 
 from edge.contract.bundle import PROVENANCE, read_bundle
-from edge.contract.cam import Pooling, Thresholds, dequantise, pool
+from edge.contract.cam import Pooling, Thresholds, dequantise, score
 from edge.contract.cam import peak as map_peak
 from edge.contract.preprocess import PreprocessSpec, centred, preprocess
 from edge.contract.types import Frame, Pixels, Verdict
@@ -150,8 +150,8 @@ def keras_judge(model: Any, spec: PreprocessSpec, pooling: Pooling, thresholds: 
 
     def judge(pixels: Pixels) -> Opinion:
         logits = np.asarray(model.predict_on_batch(centred(preprocess(pixels, spec)[None])))[0]
-        score = float(1.0 / (1.0 + np.exp(-float(pool(logits, pooling)[0]))))
-        return Opinion(score, thresholds.verdict(score), logits)
+        found = score(logits, pooling)
+        return Opinion(found, thresholds.verdict(found), logits)
 
     return judge
 

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.metrics import average_precision_score, precision_recall_curve, roc_auc_score
 
-from edge.contract.cam import Thresholds
+from edge.contract.cam import Thresholds, probability
 from edge.contract.types import Verdict
 
 MARGIN_LOGITS = 1.0
@@ -55,8 +55,8 @@ def choose_thresholds(truth: Truth, scores: Scores, tolerated: float = 0.02) -> 
     lower, upper = min(escape, middle) - MARGIN_LOGITS, max(alarm, middle) + MARGIN_LOGITS
     for width in np.linspace(1, 0, 101):
         band = Thresholds(
-            ok_below=_probability(best + width * min(lower - best, 0.0)),
-            ng_from=_probability(best + width * max(upper - best, 0.0)),
+            ok_below=float(probability(best + width * min(lower - best, 0.0))),
+            ng_from=float(probability(best + width * max(upper - best, 0.0))),
         )
         if np.mean((scores >= band.ok_below) & (scores < band.ng_from)) <= REVIEW_LIMIT:
             break
@@ -91,7 +91,3 @@ def map_correlation(first: Sequence[NDArray], second: Sequence[NDArray]) -> floa
 def _logit(probability: float) -> float:
     kept = min(max(probability, 1e-12), 1 - 1e-12)
     return float(np.log(kept / (1 - kept)))
-
-
-def _probability(logit: float) -> float:
-    return float(1 / (1 + np.exp(-logit)))

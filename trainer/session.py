@@ -16,7 +16,7 @@ import numpy as np
 import tensorflow as tf
 
 from edge import __version__
-from edge.contract.cam import Thresholds, pool
+from edge.contract.cam import Thresholds, pool, probability
 from edge.contract.images import read_image
 from edge.contract.preprocess import PreprocessSpec, preprocess
 from edge.contract.storage import new_folder
@@ -142,7 +142,7 @@ def _write_run(
     trained: Trained,
 ) -> dict[str, Any]:  # fmt: skip
     maps = predict_maps(trained.model, held.part.inputs)
-    scores = 1.0 / (1.0 + np.exp(-pool(maps, request.plan.pooling)[:, 0].astype(np.float64)))
+    scores = probability(pool(maps, request.plan.pooling)[:, 0].astype(np.float64))
     thresholds = choose_thresholds(held.part.truth, scores)
     facts = _facts(request, split, loaded, learning, held, trained, scores)
     record = runs.RunRecord(

@@ -66,10 +66,14 @@ def dequantise(units: MapUnits, scale: float, zero_point: int) -> NDArray[np.flo
     return (units.astype(np.float32) - zero_point) * np.float32(scale)
 
 
+def probability(logits: Any) -> Any:
+    """The logistic function, of a number or of each in an array."""
+    return 1.0 / (1.0 + np.exp(-logits))
+
+
 def score(logits: NDArray[np.float32], pooling: Pooling) -> float:
     """P(NG), 0 to 1, of one map (rows, columns, 1)."""
-    logit = float(pool(logits, pooling)[0])
-    return float(1.0 / (1.0 + np.exp(-logit)))
+    return float(probability(float(pool(logits, pooling)[0])))
 
 
 def heatmap(logits: NDArray[np.float32], spec: PreprocessSpec, height: int, width: int) -> NDArray[np.float32]:
@@ -78,9 +82,9 @@ def heatmap(logits: NDArray[np.float32], spec: PreprocessSpec, height: int, widt
     Zero outside the inspected region.
     """
     x, y, w, h = spec.region.pixels(height, width)
-    probability = 1.0 / (1.0 + np.exp(-logits[..., 0].astype(np.float32)))
+    heat = probability(logits[..., 0].astype(np.float32))
     over = np.zeros((height, width), np.float32)
-    over[y : y + h, x : x + w] = cv2.resize(probability, (w, h), interpolation=cv2.INTER_LINEAR)
+    over[y : y + h, x : x + w] = cv2.resize(heat, (w, h), interpolation=cv2.INTER_LINEAR)
     return over
 
 

@@ -11,6 +11,12 @@ from pathlib import Path
 from edge.errors import HardwareError, UsageError
 
 
+def refuse_taken(out: Path) -> None:
+    """Raises UsageError when `out` is a file, or a folder with anything in it; long work asks before it begins."""
+    if out.exists() and (not out.is_dir() or any(out.iterdir())):
+        raise UsageError(f"{out}: is already there; name a new folder or remove it")
+
+
 @contextmanager
 def new_folder(out: Path) -> Iterator[Path]:
     """A folder to fill; it becomes `out` when the block ends well, and is gone when it does not.
@@ -20,8 +26,7 @@ def new_folder(out: Path) -> Iterator[Path]:
     out = out.absolute()
     partial = out.parent / f".{out.name}.partial-{os.getpid()}"
     try:
-        if out.exists() and (not out.is_dir() or any(out.iterdir())):
-            raise UsageError(f"{out}: is already there; name a new folder or remove it")
+        refuse_taken(out)
         partial.mkdir(parents=True)
         yield partial
         _settle(partial)
