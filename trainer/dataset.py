@@ -12,7 +12,7 @@ import hashlib
 import os
 import re
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -23,6 +23,7 @@ from edge.contract.types import Pixels
 from edge.errors import DataError
 
 OK, NG = "ok", "ng"
+MANIFEST = "manifest.csv"
 GOOD_NAMES = frozenset({"ok", "good"})
 MASK_FOLDERS = frozenset({"masks", "ground_truth"})
 UNREADABLE_LIMIT = 0.05
@@ -56,7 +57,7 @@ def read_samples(folder: Path) -> list[Sample]:
     """All samples of a set, in a fixed order. Raises DataError when it is none of the three layouts, or is empty."""
     if not folder.is_dir():
         raise DataError(f"{folder}: no such folder")
-    if (folder / "manifest.csv").is_file():
+    if (folder / MANIFEST).is_file():
         samples = _read_manifest(folder)
     elif (folder / "train").is_dir() and (folder / "test").is_dir() and _classes(folder / "test"):
         samples = _read_mvtec(folder)
@@ -96,26 +97,49 @@ def load_images(
     Unreadable images are left out and named; beyond UNREADABLE_LIMIT of them DataError is raised.
     """
     loaded = Loaded([], [], [])
+    for sample, pixels in stream_images(samples, loaded.unreadable, progress):
+        loaded.images.append(convert(pixels))
+        loaded.samples.append(sample)
+    return loaded
+
+
+def stream_images(
+    samples: list[Sample],
+    unreadable: list[tuple[str, str]],
+    progress: Callable[[int, int], None] | None = None,
+) -> Iterator[tuple[Sample, Pixels]]:
+    """Every image that can be read, one at a time, so that a set may be larger than the memory.
+
+    The others are added to `unreadable`, (name, reason). Beyond UNREADABLE_LIMIT of them no more images come: the rest
+    are counted, and DataError is raised at the end.
+    """
     for count, sample in enumerate(samples, 1):
         try:
-            data = sample.path.read_bytes()
-            pixels = decode_image(data, sample.name)
-            loaded.images.append(convert(pixels))
-            size = (pixels.shape[0], pixels.shape[1])
-            loaded.samples.append(replace(sample, sha256=hashlib.sha256(data).hexdigest(), size=size))
-        except OSError as error:
-            loaded.unreadable.append((sample.name, str(error.strerror)))
+            read = open_sample(sample)
         except DataError as error:
-            loaded.unreadable.append((sample.name, str(error).removeprefix(f"{sample.name}: ")))
+            unreadable.append((sample.name, str(error).removeprefix(f"{sample.name}: ")))
+        else:
+            if len(unreadable) <= UNREADABLE_LIMIT * len(samples):
+                yield read
         if progress:
             progress(count, len(samples))
-    if len(loaded.unreadable) > UNREADABLE_LIMIT * len(samples):
-        name, reason = loaded.unreadable[0]
+    if len(unreadable) > UNREADABLE_LIMIT * len(samples):
+        name, reason = unreadable[0]
         raise DataError(
-            f"{len(loaded.unreadable)} of {len(samples)} images cannot be read, the first {name}: {reason}; "
+            f"{len(unreadable)} of {len(samples)} images cannot be read, the first {name}: {reason}; "
             f"at most {UNREADABLE_LIMIT:.0%} are left out silently, mend or remove them"
         )
-    return loaded
+
+
+def open_sample(sample: Sample) -> tuple[Sample, Pixels]:
+    """The image, and its sample with `sha256` and `size`. Raises DataError, naming the sample."""
+    try:
+        data = sample.path.read_bytes()
+    except OSError as error:
+        raise DataError(f"{sample.name}: {error.strerror}") from None
+    pixels = decode_image(data, sample.name)
+    size = (pixels.shape[0], pixels.shape[1])
+    return replace(sample, sha256=hashlib.sha256(data).hexdigest(), size=size), pixels
 
 
 def read_mask(sample: Sample) -> Pixels | None:
@@ -182,7 +206,7 @@ def _folder_sample(folder: Path, kind: str, path: Path, fold: int | None) -> Sam
 
 
 def _read_manifest(folder: Path) -> list[Sample]:
-    manifest = folder / "manifest.csv"
+    manifest = folder / MANIFEST
     try:
         with manifest.open(newline="", encoding="utf-8-sig") as file:  # spreadsheets write a byte order mark
             reader = csv.DictReader(file)

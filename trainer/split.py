@@ -1,14 +1,15 @@
-"""Who trains, who chooses, who judges: splits in which a group is never on two sides."""
+"""Who trains, who chooses, who judges: splits in which a group is never on two sides, nor is a copy of an image."""
 
 from __future__ import annotations
 
-from collections import defaultdict
-from dataclasses import dataclass
+from collections import Counter, defaultdict
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from edge.errors import DataError
-from trainer.dataset import Sample
+from trainer.dataset import NG, OK, Sample
+from trainer.duplicates import find_copies, unite_groups
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,16 +27,44 @@ def split_samples(
 ) -> Split:  # fmt: skip
     """Holds out `test_fold`, or `test_share` of the groups, then `validation_share` of the remaining groups.
 
-    Shares are 0 to 1 and met per kind as closely as whole groups allow. Raises DataError when a given fold cuts
-    through a group, or does not exist.
+    Shares are 0 to 1 and met per kind as closely as whole groups allow. Copies of one file are one group. Raises
+    DataError when a given fold cuts through a group, or does not exist.
     """
     rng = np.random.default_rng(seed)
+    copies = find_copies(samples)
+    united = unite_groups(samples, copies)
     if test_fold is not None:
-        test, rest = _take_fold(samples, test_fold)
+        check_folds(samples)
+        _refuse_copies_across(copies, test_fold)
+        test, rest = _take_fold(united, test_fold)
     else:
-        test, rest = _take_share(samples, test_share, rng)
+        test, rest = _take_share(united, test_share, rng)
     validation, train = _take_share(rest, validation_share, rng)
     return Split(train, validation, test)
+
+
+def assign_folds(samples: list[Sample], folds: int, *, seed: int) -> list[Sample]:
+    """The samples with folds 0 to `folds` - 1: whole groups, each kind spread as evenly as they allow.
+
+    Copies of one file are one group. Raises DataError when ok or ng images come from fewer groups than `folds`.
+    """
+    samples = unite_groups(samples, find_copies(samples))
+    groups = _by_group(samples)
+    _require_groups(samples, folds)
+    kinds = sorted({sample.kind for sample in samples})
+    counted = {group: Counter(sample.kind for sample in members) for group, members in groups.items()}
+    shares = np.array([[counted[group][kind] for kind in kinds] for group in groups], np.float64)
+    shares /= shares.sum(axis=0)
+    order = np.random.default_rng(seed).permutation(len(shares))
+    order = order[np.argsort(-shares[order].max(axis=1), kind="stable")]  # what is hard to place comes first
+    held = np.zeros((folds, len(kinds)))
+    places = np.zeros(len(shares), int)
+    for group in order:
+        unevenness = ((held + shares[group]) ** 2 - held**2).sum(axis=1)
+        places[group] = int(np.argmin(unevenness))
+        held[places[group]] += shares[group]
+    fold_of = dict(zip(groups, places.tolist(), strict=True))
+    return [replace(sample, fold=fold_of[sample.group]) for sample in samples]
 
 
 def check_folds(samples: list[Sample]) -> None:
@@ -49,8 +78,25 @@ def check_folds(samples: list[Sample]) -> None:
             raise DataError(f"group {group} is in folds {names}: images of one part must stay on one side of a split")
 
 
+def _require_groups(samples: list[Sample], folds: int) -> None:
+    for label in (OK, NG):
+        count = len({sample.group for sample in samples if sample.label == label})
+        if count < folds:
+            hint = f"ask for at most {count} folds" if count > 1 else f"add photos of more {label} parts"
+            raise DataError(f"{folds} folds need as many groups of {label} images, there are {count}: {hint}")
+
+
+def _refuse_copies_across(copies: list[list[Sample]], fold: int) -> None:
+    """Raises DataError when an image of the fold is also outside it, under another name."""
+    for same in copies:
+        sides = {sample.fold == fold: sample for sample in same}
+        if len(sides) == 2:
+            held, other = sides[True], sides[False]
+            place = "none" if other.fold is None else f"fold {other.fold}"
+            raise DataError(f"{held.name} in fold {fold} and {other.name} in {place} are the same image: remove one")
+
+
 def _take_fold(samples: list[Sample], fold: int) -> tuple[list[Sample], list[Sample]]:
-    check_folds(samples)
     known = sorted({sample.fold for sample in samples if sample.fold is not None})
     if fold not in known:
         listed = ", ".join(map(str, known)) or "none: the manifest has no fold column"
@@ -64,9 +110,7 @@ def _take_share(
     """(taken, rest): of each kind about `share`, by whole groups; at least one group of a kind with two or more."""
     if share <= 0:
         return [], samples
-    groups: dict[str, list[Sample]] = defaultdict(list)
-    for sample in samples:
-        groups[sample.group].append(sample)
+    groups = _by_group(samples)
     by_kind: dict[str, list[str]] = defaultdict(list)
     for group, members in groups.items():
         by_kind[_kind_of(members)].append(group)
@@ -91,6 +135,14 @@ def _take_groups(names: list[str], groups: dict[str, list[Sample]], share: float
     return taken
 
 
+def _by_group(samples: list[Sample]) -> dict[str, list[Sample]]:
+    groups: dict[str, list[Sample]] = defaultdict(list)
+    for sample in samples:
+        groups[sample.group].append(sample)
+    return groups
+
+
 def _kind_of(members: list[Sample]) -> str:
-    """A group with any ng image counts as that kind of ng."""
-    return min((not sample.is_ng, sample.kind) for sample in members)[1]
+    """A group with any ng image counts as the kind that most of these are; of equally many, the first by name."""
+    counted = Counter(sample.kind for sample in members if sample.is_ng) or Counter(s.kind for s in members)
+    return min(counted, key=lambda kind: (-counted[kind], kind))

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from edge.errors import DataError
-from trainer.dataset import load_images, natural, read_mask, read_samples, require_both_classes
+from trainer.dataset import load_images, natural, read_mask, read_samples, require_both_classes, stream_images
 
 
 def write_manifest(folder: Path, *rows: dict[str, object], encoding: str = "utf-8") -> Path:
@@ -208,6 +208,27 @@ def test_too_many_bad_images_are_refused(photos, photograph):
     line = complaint(load_images, samples, keep)
     assert line.startswith("2 of 20 images cannot be read, the first ok/7.png: ")
     assert "mend or remove them" in line
+
+
+def test_images_come_one_at_a_time(photos):
+    samples = read_samples(photos)
+    first, *others = samples
+    stream = stream_images(samples, [])
+    assert next(stream)[0].name == first.name
+    for sample in others:
+        sample.path.unlink()  # none of them was read ahead
+    with pytest.raises(DataError, match=r"^19 of 20 images cannot be read, the first ok/2\.png: "):
+        list(stream)
+
+
+def test_after_too_many_bad_images_no_more_come(photos, photograph):
+    samples = read_samples(photos)
+    for name in ("ok/3.png", "ok/5.png"):
+        spoil(photos, photograph, name, "empty")
+    handed = []
+    with pytest.raises(DataError, match=r"^2 of 20 images"):
+        handed.extend(sample.name for sample, _ in stream_images(samples, []))
+    assert handed == ["ok/1.png", "ok/2.png", "ok/4.png"], "what comes later would be work for nothing"
 
 
 def test_sizes_and_colours_may_be_mixed(photos, photograph):
