@@ -17,12 +17,15 @@ class Pooling(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """How a map becomes one logit per class.
 
     "topk" is the mean of the highest `share` of places; "lse" is log-mean-exp with `sharpness` (Pinheiro and
-    Collobert 2015); "average" is the mean, as in CAM (Zhou et al. 2016).
+    Collobert 2015); "gem" is the generalised mean, with `sharpness` as its exponent, of the places' probabilities
+    (Radenović et al. 2018), as a logit; "average" is the mean, as in CAM (Zhou et al. 2016); "max" is the highest.
+    `temperature` divides what was pooled before it becomes a score (Guo et al. 2017); training knows nothing of it.
     """
 
-    kind: Literal["topk", "lse", "average"] = "topk"
+    kind: Literal["topk", "lse", "gem", "average", "max"] = "topk"
     share: Annotated[float, msgspec.Meta(gt=0.0, le=1.0)] = 0.02
     sharpness: Annotated[float, msgspec.Meta(gt=0.0, le=100.0)] = 4.0
+    temperature: Annotated[float, msgspec.Meta(gt=0.0, le=100.0)] = 1.0
 
 
 class Thresholds(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -56,9 +59,18 @@ def pool(logits: Any, pooling: Pooling, xp: Any = np) -> Any:
     if pooling.kind == "topk":
         count = max(1, round(pooling.share * rows * columns))
         return xp.mean(xp.sort(places, axis=-2)[..., -count:, :], axis=-2)
-    peak = xp.max(places, axis=-2, keepdims=True)
-    spread = xp.mean(xp.exp(pooling.sharpness * (places - peak)), axis=-2)
-    return peak[..., 0, :] + xp.log(spread) / pooling.sharpness
+    if pooling.kind == "max":
+        return xp.max(places, axis=-2)
+    if pooling.kind == "gem":
+        log_mean = _log_mean_exp(-pooling.sharpness * xp.logaddexp(-places, 0.0), xp) / pooling.sharpness
+        return log_mean - xp.log(-xp.expm1(xp.minimum(log_mean, -1e-7)))
+    return _log_mean_exp(pooling.sharpness * places, xp) / pooling.sharpness
+
+
+def _log_mean_exp(values: Any, xp: Any) -> Any:
+    """Over the places, without overflow."""
+    peak = xp.max(values, axis=-2, keepdims=True)
+    return peak[..., 0, :] + xp.log(xp.mean(xp.exp(values - peak), axis=-2))
 
 
 def dequantise(units: MapUnits, scale: float, zero_point: int) -> NDArray[np.float32]:
@@ -71,9 +83,17 @@ def probability(logits: Any) -> Any:
     return 1.0 / (1.0 + np.exp(-logits))
 
 
+def ng_probability(pooled: NDArray[np.floating], temperature: float) -> NDArray[np.float64]:
+    """P(NG), 0 to 1, of pooled class logits (..., 1): scores of the shape left of the classes.
+
+    It is meant for ok and ng parts that are equally frequent, as they are in the batches that train.
+    """
+    return probability(pooled[..., 0].astype(np.float64) / temperature)
+
+
 def score(logits: NDArray[np.float32], pooling: Pooling) -> float:
     """P(NG), 0 to 1, of one map (rows, columns, 1)."""
-    return float(probability(float(pool(logits, pooling)[0])))
+    return float(ng_probability(pool(logits, pooling), pooling.temperature))
 
 
 def heatmap(logits: NDArray[np.float32], spec: PreprocessSpec, height: int, width: int) -> NDArray[np.float32]:

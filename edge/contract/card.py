@@ -11,8 +11,10 @@ from edge.contract.preprocess import PreprocessSpec
 from edge.contract.types import Verdict
 from edge.errors import BundleError
 
-SCHEMA = 1
-"""Raised whenever an older okng could misread a newer card."""
+SCHEMA = 2
+"""Raised whenever an older okng could misread a newer card. 2: the score has a temperature; the card a calibration."""
+
+Share = Annotated[float, msgspec.Meta(ge=0.0, le=1.0)]
 
 
 class Tensor(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -22,6 +24,12 @@ class Tensor(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     dtype: Literal["uint8", "int8"]
     scale: float
     zero_point: int
+
+
+Format = Literal["int8", "float16", "dynamic"]
+"""How a model computes between its ends: in int8, or in float32 with weights kept as float16 or, where large, as int8.
+
+Its ends are the same in each: an image of uint8 in, a map of int8 out."""
 
 
 class GoldenFrame(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -46,6 +54,55 @@ class Parity(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Pearson's, over all places of all maps."""
 
 
+class Target(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """What was asked of the thresholds; None where nothing was."""
+
+    escape: Annotated[float, msgspec.Meta(gt=0.0, lt=1.0)] | None = None
+    """Share of the ng parts that may be judged OK."""
+    false_reject: Annotated[float, msgspec.Meta(gt=0.0, lt=1.0)] | None = None
+    """Share of the ok parts that may be judged NG."""
+    review: Share | None = None
+    """Share of the ok images that an operator may be asked about."""
+    best_f1: bool = False
+    """One threshold where F1 is best, and no REVIEW: nothing else is asked then."""
+
+    def __post_init__(self) -> None:
+        asked = [name for name in ("escape", "false_reject", "review") if getattr(self, name) is not None]
+        if self.best_f1 and asked:
+            raise ValueError(f"the best F1 leaves no choice: {asked[0]} cannot be asked besides")
+        if len(asked) == 3:
+            raise ValueError("escape, false_reject and review cannot all be met: ask for two, and the third follows")
+
+
+class Bound(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """What the validation parts allow to be said of a share: of ng parts that escape, or ok parts rejected."""
+
+    asked: Share | None
+    images: int
+    parts: int
+    """Groups of these images: those of one part are not independent, so its worst one speaks for it."""
+    beyond: int
+    """Of these parts, so many lie on the wrong side."""
+    bound: Share
+    """The share of parts to come that is expected there: at most this where `kept`, about this where not."""
+    kept: bool
+    """Whether the bound is a guarantee: the threshold lies where the asked share put it, or on its safe side."""
+    limit: Share
+    """With a confidence of 95 % the share is not above this."""
+
+
+class Calibration(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """How the thresholds came to be, and what they promise for parts like those of the validation part."""
+
+    scores: Literal["float"] | Format
+    """Of the float network, or of a bundle's model of this format."""
+    target: Target
+    escape: Bound
+    false_reject: Bound
+    review: Share
+    """Of the ok validation images, judged REVIEW."""
+
+
 class Card(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """All that is needed to run a model and to trust it, beside its weights."""
 
@@ -57,6 +114,7 @@ class Card(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True
     """okng and its version."""
     classes: tuple[str, ...] = ("ng",)
     preprocess: PreprocessSpec
+    format: Format = "int8"
     input: Tensor
     output: Tensor
     pooling: Pooling
@@ -65,6 +123,8 @@ class Card(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True
     golden_tolerance_units: Annotated[int, msgspec.Meta(ge=0, le=16)] = 2
     """How far an int8 map may lie from the golden one: other processors round the last place otherwise."""
     parity: Parity
+    calibration: Calibration | None = None
+    """None in cards from before schema 2."""
     training: dict[str, Any] = {}
     """What it was trained on and how: counts, seeds, versions, validation figures."""
 

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edge.contract.cam import Pooling, Thresholds, dequantise, heatmap, overlay, peak, pool, score
+from edge.contract.cam import Pooling, Thresholds, dequantise, heatmap, ng_probability, overlay, peak, pool, score
 from edge.contract.preprocess import PreprocessSpec, Region
 from edge.contract.types import Verdict
 
@@ -82,6 +82,15 @@ def test_the_score_is_the_probability_of_the_pooled_logit(logit) -> None:
     assert value == pytest.approx(1 / (1 + math.exp(-logit)), rel=1e-4)
 
 
+@pytest.mark.parametrize("temperature", [0.5, 1.0, 4.0])
+def test_the_temperature_divides_what_was_pooled(temperature) -> None:
+    batch = logits(5, 4, 4, 1)
+    pooling = Pooling(temperature=temperature)
+    expected = [1 / (1 + math.exp(-float(each) / temperature)) for each in pool(batch, Pooling())[:, 0]]
+    assert ng_probability(pool(batch, pooling), temperature) == pytest.approx(expected)
+    assert [score(each, pooling) for each in batch] == pytest.approx(expected)
+
+
 @given(st.tuples(st.floats(0, 1), st.floats(0, 1)).map(sorted), st.floats(0, 1))
 def test_thresholds_part_ok_review_and_ng(limits, value) -> None:
     verdict = Thresholds(*limits).verdict(value)
@@ -107,10 +116,11 @@ def test_no_number_is_a_fault(thresholds, value) -> None:
         ({"ok_below": -0.1, "ng_from": 0.2}, Thresholds),
         ({"ok_below": 0.1, "ng_from": 1.1}, Thresholds),
         ({"ok_below": 0.1}, Thresholds),
-        ({"kind": "max"}, Pooling),
+        ({"kind": "median"}, Pooling),
         ({"share": 0}, Pooling),
         ({"sharpness": 101}, Pooling),
         ({"power": 2}, Pooling),
+        ({"temperature": 0}, Pooling),
     ],
     ids=str,
 )
