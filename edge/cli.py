@@ -17,6 +17,7 @@ import click
 
 from edge import __version__
 from edge.errors import BundleError, OkngError
+from edge.key_commands import find_key, keys, sign
 
 if TYPE_CHECKING:
     from edge.wire.client import Station
@@ -63,6 +64,10 @@ class Program(click.Group):
 @click.version_option(__version__, prog_name="okng")
 def okng() -> None:
     """Visual inspection on the edge: OK or NG, part by part, and where the fault is."""
+
+
+okng.add_command(keys)
+okng.add_command(sign)
 
 
 @okng.command()
@@ -127,24 +132,43 @@ def replay(capture: Path, bundle: Path, expect: Path | None, tolerance: int) -> 
 
 @okng.command()
 @click.argument("bundle", type=click.Path(path_type=Path))
+@click.option("--trusted", multiple=True,
+              help="A public key, by name in the folder of keys or as file; one of them must have signed.")  # fmt: skip
+@click.option("--runs", default=100, show_default=True, type=click.IntRange(0, 100_000),
+              help="Invokes to time, beside one for each golden frame.")  # fmt: skip
 @click.option("--json", "as_json", is_flag=True, help="Print the proof as JSON.")
-def verify(bundle: Path, as_json: bool) -> None:
-    """Have BUNDLE prove itself: digests, card against model, golden frames, speed on this machine.
+def verify(bundle: Path, trusted: tuple[str, ...], runs: int, as_json: bool) -> None:
+    """Have BUNDLE prove itself: signature, digests, card against model, golden frames, speed on this machine.
 
     \b
-    Example: okng verify bundles/first
+    Example: okng verify bundles/first --trusted engineering
     """
     import msgspec
 
+    from edge.contract.bundle import read_bundle
+    from edge.contract.keys import PUBLIC
+    from edge.contract.signature import read_public_key
     from edge.inference.verify import verify_in_child
 
-    proof = verify_in_child(bundle)
+    opened = read_bundle(bundle, [read_public_key(find_key(key, PUBLIC)) for key in trusted])
+    proof = verify_in_child(bundle, runs)
+    if proof.digest != opened.digest:
+        raise BundleError(f"{bundle}: changed while it was being verified; start again")
+    signed_by = opened.signature.fingerprint if opened.signature else None
     if as_json:
-        click.echo(msgspec.json.encode(proof))
+        signature = {"signed_by": signed_by, "signature_checked": opened.signer is not None}
+        click.echo(msgspec.json.encode(msgspec.to_builtins(proof) | signature))
         return
+    if opened.signer:
+        whose = f"signed by {opened.signer.short} ({opened.signer.name})"
+    elif signed_by:
+        whose = f"says it is signed by {signed_by[:16]}, not checked: no --trusted key"
+    else:
+        whose = "not signed"
     click.echo(
-        f"{bundle}: good. Digest {proof.digest[:12]}, {proof.golden} golden frames judged as recorded (maps within "
-        f"{proof.worst_units} units), invoke {proof.invoke_ms} ms with {proof.runtime}"
+        f"{bundle}: good, {whose}. Digest {opened.short}, {proof.golden} golden frames judged as recorded (maps within "
+        f"{proof.worst_units} units), invoke {proof.invoke_ms} ms, 95 % within {proof.invoke_p95_ms} ms, over "
+        f"{proof.invokes} runs with {proof.runtime}"
     )
 
 
@@ -209,6 +233,28 @@ def stop(config: Path) -> None:
 
     with _station(config) as station:
         station.request(Stop())
+
+
+@okng.command()
+@click.argument("bundle", type=click.Path(path_type=Path))
+@config_option
+def load(bundle: Path, config: Path) -> None:
+    """Have the station judge with BUNDLE, once it has proved itself; if it does not, the station keeps what it had.
+
+    When the daemon starts again, it takes the bundle of the station file.
+
+    \b
+    Example: okng load bundles/second
+    """
+    from edge.wire.client import LOAD_TIMEOUT_S, CommandRefused
+    from edge.wire.requests import ErrorCode, Load
+
+    with _station(config) as station:
+        try:
+            found = station.request(Load(str(bundle.absolute())), timeout_s=LOAD_TIMEOUT_S)
+        except CommandRefused as error:
+            raise BundleError(str(error)) if error.code == ErrorCode.BAD_BUNDLE else error from None
+    click.echo(f"{found['bundle_name']} ({found['bundle'][:12]}) judges from now on")
 
 
 @okng.command()

@@ -5,18 +5,20 @@ from __future__ import annotations
 import logging
 import time
 from dataclasses import asdict
+from pathlib import Path
 from typing import Any
 
 from edge import __version__
 from edge.contract.bundle import Bundle
 from edge.contract.types import Inspection
-from edge.errors import JournalError, UsageError
+from edge.errors import BundleError, JournalError, UsageError
 from edge.inspector import Inspector
 from edge.journal.journal import Journal
 from edge.life import Life
+from edge.loader import Loader
 from edge.triggers import Triggers
 from edge.wire.commands import CommandServer
-from edge.wire.requests import Decide, ErrorCode, Request, Start, Status, Stop, Trigger
+from edge.wire.requests import Decide, ErrorCode, Load, Request, Start, Status, Stop, Trigger
 
 log = logging.getLogger(__name__)
 
@@ -38,10 +40,14 @@ class Commander:
 
     def __init__(
         self, server: CommandServer, journal: Journal, triggers: Triggers, inspector: Inspector, bundle: Bundle,
-        life: Life, *, station: str, free_run: bool,
+        life: Life, loader: Loader, *, station: str, free_run: bool,
     ) -> None:  # fmt: skip
         self._server, self._journal, self._triggers, self._inspector = server, journal, triggers, inspector
         self._bundle, self._life, self._station, self._free_run = bundle, life, station, free_run
+        self._loader = loader
+        self._load_asked: Request | None = None
+        self._proven: Bundle | None = None
+        """Of the load under way: the bundle that proved itself and waits for the line thread."""
         self._began = time.monotonic()
 
     def run(self) -> None:
@@ -50,10 +56,18 @@ class Commander:
             self._life.progress(self.name)
             if request := self._server.poll(POLL_MS):
                 self._answer(request)
+            if self._load_asked:
+                self._go_on_loading(self._load_asked)
+        if self._load_asked:
+            self._server.refuse(self._load_asked, ErrorCode.WRONG_STATE, "the station is stopping")
+        self._loader.close()
 
     def _answer(self, request: Request) -> None:
         try:
-            self._server.reply(request, self._carry_out(request))
+            if isinstance(request.command, Load):
+                self._load(request, Path(request.command.bundle))
+            else:
+                self._server.reply(request, self._carry_out(request))
         except Refused as error:
             self._server.refuse(request, error.code, str(error))
         except JournalError as error:
@@ -106,6 +120,34 @@ class Commander:
             raise Refused(ErrorCode.BUSY, "too many triggers wait for their frame, or the station is stopping")
         self._life.count_trigger()
         return {"inspection": Inspection.name(self._journal.boot_id, trigger.sequence)}
+
+    def _load(self, request: Request, path: Path) -> None:
+        """Begins; the answer comes when the bundle judges, or is refused."""
+        if not path.is_absolute():
+            raise Refused(ErrorCode.REFUSED, f"{path}: give the whole path, from /")
+        if self._load_asked:
+            raise Refused(ErrorCode.BUSY, "another bundle is being loaded")
+        self._loader.begin(path)
+        self._load_asked = request
+
+    def _go_on_loading(self, request: Request) -> None:
+        if self._proven is None:
+            try:
+                judge = self._loader.outcome()
+            except BundleError as error:
+                if self._life.ending.is_set():
+                    return  # it was given up; `run` answers
+                log.warning("bundle refused, the station keeps %s: %s", self._bundle.short, error)
+                self._server.refuse(request, ErrorCode.BAD_BUNDLE, str(error))
+                self._load_asked = None
+                return
+            if judge:
+                self._inspector.use(judge)
+                self._proven = judge.bundle
+        elif not self._inspector.changing:
+            log.info("bundle %s (%s) took over from %s", self._proven.card.name, self._proven.short, self._bundle.short)
+            self._bundle, self._proven, self._load_asked = self._proven, None, None
+            self._server.reply(request, {"bundle": self._bundle.digest, "bundle_name": self._bundle.card.name})
 
     def _decide(self, decide: Decide, request_id: str) -> dict[str, Any]:
         try:

@@ -78,6 +78,8 @@ class StationConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     bundle: PathText
     camera: CameraConfig
     journal: JournalConfig
+    trusted_keys: Annotated[tuple[PathText, ...], msgspec.Meta(min_length=1)] | None = None
+    """Files of public keys: only bundles signed by one of them are run. None: any bundle that proves itself is."""
     inference: InferenceConfig = InferenceConfig()
     trigger: TriggerConfig = TriggerConfig()
     signal: SignalConfig = SignalConfig()
@@ -123,7 +125,8 @@ def read_config(path: Path) -> StationConfig:
         raise ConfigError(f"{path}: not TOML: {error}") from None
     here = path.absolute().parent
     journal = msgspec.structs.replace(config.journal, folder=str(here / config.journal.folder))
-    return msgspec.structs.replace(config, bundle=str(here / config.bundle), journal=journal)
+    keys = config.trusted_keys and tuple(str(here / key) for key in config.trusted_keys)
+    return msgspec.structs.replace(config, bundle=str(here / config.bundle), journal=journal, trusted_keys=keys)
 
 
 def _explain(error: msgspec.ValidationError, data: bytes) -> str:

@@ -25,6 +25,7 @@ from edge.camera import Camera, camera_from_uri
 from edge.commander import Commander
 from edge.config import SignalConfig, StationConfig
 from edge.contract.bundle import Bundle, read_bundle
+from edge.contract.signature import read_public_key
 from edge.contract.types import Inspection, State
 from edge.errors import BundleError, ConfigError, HardwareError
 from edge.inference.verify import finish_verify, start_verify
@@ -33,6 +34,7 @@ from edge.journal.images import ImagePolicy
 from edge.journal.journal import Journal
 from edge.life import Life
 from edge.line import GpioSignal, LineSignal, NoSignal
+from edge.loader import Loader
 from edge.pipeline import Pipeline
 from edge.recorder import Recorder
 from edge.systemd import Notifier
@@ -86,11 +88,12 @@ class Daemon:
             raise ConfigError(
                 f"camera.timeout_s = {config.camera.timeout_s:g}: below the unit's WatchdogSec, {watchdog_s:g}"
             )
-        child = start_verify(path)
+        trusted = [read_public_key(Path(key)) for key in config.trusted_keys or ()]
+        bundle = read_bundle(path, trusted)
+        child = start_verify(path)  # of a signed station only now: what nobody signed is not even tried
         stack.callback(child.kill)
         from edge.inference.judge import Judge
 
-        bundle = read_bundle(path)
         journal = stack.enter_context(Journal.open(Path(config.journal.folder), station=config.station))
         context = stack.enter_context(zmq.Context())
         publisher = stack.enter_context(
@@ -102,15 +105,18 @@ class Daemon:
         if finish_verify(path, child, self._life.ending.is_set).digest != bundle.digest:
             raise BundleError(f"{path}: changed while it was being verified; start again")
         judge = Judge(bundle, config.inference.threads)  # only now: an unproven model may crash the runtime
-        log.info("bundle %s (%s) proved itself", bundle.card.name, bundle.short)
-        return self._threads(bundle, Pipeline(judge, line, journal.boot_id), camera, journal, publisher, server)
+        signer = f", signed by {bundle.signer.short}" if bundle.signer else ""
+        log.info("bundle %s (%s) proved itself%s", bundle.card.name, bundle.short, signer)
+        loader = Loader(trusted, config.inference.threads, self._life.ending.is_set)
+        pipeline = Pipeline(judge, line, journal.boot_id)
+        return self._threads(bundle, pipeline, camera, journal, publisher, server, loader)
 
     def _threads(
         self, bundle: Bundle, pipeline: Pipeline, camera: Camera, journal: Journal, publisher: Publisher,
-        server: CommandServer,
+        server: CommandServer, loader: Loader,
     ) -> list[threading.Thread]:  # fmt: skip
         config, life, triggers = self._config, self._life, Triggers()
-        results: queue.Queue[Inspection] = queue.Queue(RESULTS_WAITING)
+        results: queue.Queue[Inspection | Bundle] = queue.Queue(RESULTS_WAITING)
         free_run = config.trigger.kind == "free"
         inspector = Inspector(
             camera, pipeline, triggers, life, results, free_run=free_run, timeout_s=config.camera.timeout_s
@@ -120,7 +126,7 @@ class Daemon:
             policy=ImagePolicy(config.journal.images), publish_images=config.wire.images,
         )  # fmt: skip
         commander = Commander(
-            server, journal, triggers, inspector, bundle, life, station=config.station, free_run=free_run
+            server, journal, triggers, inspector, bundle, life, loader, station=config.station, free_run=free_run
         )
         if config.trigger.start == "auto":
             inspector.start()

@@ -6,13 +6,18 @@ import logging
 import queue
 import threading
 import time
+from typing import TYPE_CHECKING
 
 from edge.camera import Camera
+from edge.contract.bundle import Bundle
 from edge.contract.types import Frame, Inspection, State
 from edge.errors import CameraError, JournalError
 from edge.life import Life
 from edge.pipeline import Pipeline
 from edge.triggers import Trigger, Triggers
+
+if TYPE_CHECKING:
+    from edge.inference.judge import Judge
 
 log = logging.getLogger(__name__)
 
@@ -27,23 +32,27 @@ class Inspector:
     """Turns every trigger into exactly one inspection, and hands it to the recorder's queue.
 
     In free run each frame is a trigger; otherwise triggers come by command. Only the line thread calls `run`.
+    When another bundle takes over, it goes into the queue too: what follows it there was judged with it.
     """
 
     name = "line"
 
     def __init__(
-        self, camera: Camera, pipeline: Pipeline, triggers: Triggers, life: Life, results: queue.Queue[Inspection],
+        self, camera: Camera, pipeline: Pipeline, triggers: Triggers, life: Life,
+        results: queue.Queue[Inspection | Bundle],
         *, free_run: bool, timeout_s: float,
     ) -> None:  # fmt: skip
         self._camera, self._pipeline, self._triggers, self._life = camera, pipeline, triggers, life
         self._results, self._free_run, self._timeout_s = results, free_run, timeout_s
         self.enabled = threading.Event()
         """Set: frames or triggers are inspected."""
+        self._coming: Judge | None = None
 
     def run(self) -> None:
         """Until the daemon ends; then whoever still waits gets a FAULT."""
         while not self._life.ending.is_set():
             self._life.progress(self.name)
+            self._change_over()
             if not self._free_run:
                 self._serve_command()
             elif self.enabled.is_set():
@@ -66,6 +75,21 @@ class Inspector:
         """Inspects no more until started again."""
         self.enabled.clear()
         self._life.enter(State.HALTED, reason, ended=ended)
+
+    def use(self, judge: Judge) -> None:
+        """Judges with another bundle, between two frames; `changing` until it does."""
+        self._coming = judge
+
+    @property
+    def changing(self) -> bool:
+        """A bundle given to `use` is not yet the one that judges."""
+        return self._coming is not None
+
+    def _change_over(self) -> None:
+        if judge := self._coming:
+            self._pipeline.use(judge)
+            self._hand_on(judge.bundle)
+            self._coming = None
 
     def _serve_frame(self) -> None:
         try:
@@ -116,9 +140,9 @@ class Inspector:
         log.warning("inspection %d: FAULT: %s", trigger.sequence, reason)
         return self._pipeline.fault(trigger.sequence, trigger.part, reason, trigger.wall_ns)
 
-    def _hand_on(self, inspection: Inspection) -> None:
+    def _hand_on(self, result: Inspection | Bundle) -> None:
         try:
-            self._results.put(inspection, timeout=RECORD_PATIENCE_S)
+            self._results.put(result, timeout=RECORD_PATIENCE_S)
         except queue.Full:
             raise JournalError(
                 f"{self._results.maxsize} results wait for the journal's disk since {RECORD_PATIENCE_S:.0f} s; "

@@ -30,6 +30,10 @@ class Pipeline:
         self._signal = signal
         self._boot_id = boot_id
 
+    def use(self, judge: FrameJudge) -> None:
+        """Judges with another one from the next frame on."""
+        self._judge = judge
+
     def inspect(self, sequence: int, part: str, frame: Frame, triggered_ns: int) -> Inspection:
         """The one result of one trigger; the line has been told when this returns."""
         try:

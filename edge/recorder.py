@@ -34,11 +34,12 @@ class Recorder:
     name = "record"
 
     def __init__(
-        self, results: queue.Queue[Inspection], journal: Journal, publisher: Publisher, bundle: Bundle, life: Life,
-        *, policy: ImagePolicy, publish_images: bool,
+        self, results: queue.Queue[Inspection | Bundle], journal: Journal, publisher: Publisher, bundle: Bundle,
+        life: Life, *, policy: ImagePolicy, publish_images: bool,
     ) -> None:  # fmt: skip
         self._results, self._journal, self._publisher = results, journal, publisher
-        self._bundle, self._life, self._policy, self._publish_images = bundle, life, policy, publish_images
+        self._bundle = self._following = bundle
+        self._life, self._policy, self._publish_images = life, policy, publish_images
         self._next_heartbeat = 0.0
 
     def run(self, source: threading.Thread) -> None:
@@ -47,6 +48,7 @@ class Recorder:
             self._life.progress(self.name)
             if batch := self._next_batch():
                 self._record(batch)
+            self._bundle = self._following
             if self._life.changed.is_set() or time.monotonic() >= self._next_heartbeat:
                 self.publish_state()
         self.publish_state()
@@ -62,11 +64,17 @@ class Recorder:
         self._next_heartbeat = time.monotonic() + HEARTBEAT_S
 
     def _next_batch(self) -> list[Inspection]:
+        """Results that one bundle judged: it ends before another one takes over."""
         batch: list[Inspection] = []
         with contextlib.suppress(queue.Empty):
-            batch.append(self._results.get(timeout=IDLE_S))
-            while len(batch) < BATCH:
-                batch.append(self._results.get_nowait())
+            item = self._results.get(timeout=IDLE_S)
+            while isinstance(item, Inspection):
+                batch.append(item)
+                if len(batch) == BATCH:
+                    return batch
+                item = self._results.get_nowait()
+            self._following = item
+            self._life.changed.set()
         return batch
 
     def _record(self, batch: list[Inspection]) -> None:

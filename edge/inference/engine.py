@@ -1,4 +1,4 @@
-"""The only import of an inference runtime: LiteRT, or tflite-runtime where LiteRT is not installed."""
+"""The only import of an inference runtime on the board: LiteRT, or tflite-runtime where LiteRT is not installed."""
 
 from __future__ import annotations
 

@@ -19,6 +19,8 @@ from edge.wire.sockets import connect
 HIGH_WATER = 10_000
 LARGEST_MESSAGE = 64 * 1024 * 1024
 TIMEOUT_S = 2.0
+LOAD_TIMEOUT_S = 75.0
+"""For `Load`: a bundle has a minute to prove itself."""
 
 
 class CommandRefused(WireError):

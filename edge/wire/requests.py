@@ -21,6 +21,7 @@ LARGEST_FRAME = 64 * 1024
 Text = Annotated[str, msgspec.Meta(max_length=1000, pattern=r"^[^\x00-\x1f\x7f]*\Z")]
 Name = Annotated[str, msgspec.Meta(min_length=1, max_length=200, pattern=r"^[^\x00-\x1f\x7f]*\Z")]
 Part = Annotated[str, msgspec.Meta(max_length=200, pattern=r"^[^\x00-\x1f\x7f]*\Z")]
+FilePath = Annotated[str, msgspec.Meta(min_length=1, max_length=1000, pattern=r"^[^\x00-\x1f\x7f]*\Z")]
 RequestId = Annotated[str, msgspec.Meta(min_length=1, max_length=64, pattern=r"^[A-Za-z0-9._:-]+\Z")]
 InspectionId = Annotated[str, msgspec.Meta(pattern=r"^[0-9a-f]{8}-[0-9]{1,18}\Z")]
 
@@ -37,6 +38,7 @@ class ErrorCode(StrEnum):
     UNKNOWN_INSPECTION = "unknown_inspection"
     WRONG_STATE = "wrong_state"
     BUSY = "busy"
+    BAD_BUNDLE = "bad_bundle"
     REFUSED = "refused"
     INTERNAL = "internal"
 
@@ -68,8 +70,14 @@ class Decide(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_field=
     reason: Text = ""
 
 
-Command = Status | Start | Stop | Trigger | Decide
-COMMANDS = frozenset({"status", "start", "stop", "trigger", "decide"})
+class Load(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_field="name", tag="load"):
+    """Judge with another bundle, once it has proved itself. `bundle` is its folder on the station's disk."""
+
+    bundle: FilePath
+
+
+Command = Status | Start | Stop | Trigger | Decide | Load
+COMMANDS = frozenset({"status", "start", "stop", "trigger", "decide", "load"})
 
 
 class _Envelope(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

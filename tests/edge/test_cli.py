@@ -18,7 +18,10 @@ from edge.errors import BundleError, CameraError, ConfigError, JournalError, Okn
 from edge.wire.client import Station
 
 PROGRAM = [sys.executable, "-m", "edge.cli"]
-BOARD = ["accept", "reject", "replay", "run", "start", "status", "stop", "trigger", "verify", "watch"]
+BOARD = [
+    "accept", "keys", "load", "reject", "replay", "run", "sign", "start", "status", "stop", "trigger", "verify",
+    "watch",
+]  # fmt: skip
 
 
 def commands(group: click.Group, path: tuple[str, ...] = ()):
@@ -135,7 +138,7 @@ def test_a_station_that_does_not_run_is_said_in_one_line(okng, tmp_path, monkeyp
 def test_verify_says_yes_and_no(okng, bundle, bundle_copy) -> None:
     done = okng("verify", bundle)
     assert (done.status, done.err) == (0, "")
-    assert done.out.startswith(f"{bundle}: good. Digest ")
+    assert done.out.startswith(f"{bundle}: good, not signed. Digest ")
     assert '"golden":' in okng("verify", bundle, "--json").out
     (bundle_copy / "model.tflite").write_bytes(b"")
     done = okng("verify", bundle_copy)

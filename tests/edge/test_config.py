@@ -42,6 +42,7 @@ def test_the_least_that_is_needed_gets_the_documented_defaults(tmp_path) -> None
         "bundle": str(tmp_path / "bundles" / "first"),
         "camera": {"uri": "file:///srv/capture", "timeout_s": 2.0},
         "journal": {"folder": str(tmp_path / "journal"), "images": "ng"},
+        "trusted_keys": None,
         "inference": {"threads": 1},
         "trigger": {"kind": "free", "start": "auto"},
         "signal": {"kind": "none", "pass_pin": None, "reject_pin": None, "pulse_ms": 50, "factory": "auto"},
@@ -65,6 +66,7 @@ def test_every_value_may_be_given(tmp_path) -> None:
     text = """
         station = "A_b-9"
         bundle = "/srv/bundle"
+        trusted_keys = ["/etc/okng/a.pub", "b.pub"]
         camera = {uri = "picamera2://0", timeout_s = 60}
         inference = {threads = 16}
         trigger = {kind = "command", start = "command"}
@@ -74,6 +76,7 @@ def test_every_value_may_be_given(tmp_path) -> None:
     """
     config = read_config(write(tmp_path, text))
     assert (config.bundle, config.journal.folder) == ("/srv/bundle", "/srv/journal")
+    assert config.trusted_keys == ("/etc/okng/a.pub", str(tmp_path / "b.pub"))
     assert (config.results_address, config.commands_address) == ("tcp://127.0.0.1:5555", "ipc:///run/x")
     assert (config.camera.timeout_s, config.signal.reject_pin, config.wire.images) == (60.0, 27, False)
 
@@ -90,7 +93,7 @@ def test_relative_paths_are_relative_to_the_file(tmp_path, monkeypatch) -> None:
 @pytest.mark.parametrize(
     ("extra", "said"),
     [
-        ("surprise = 1", "surprise: no such key; allowed here: station, bundle, camera, journal, inference, trigger"),
+        ("surprise = 1", "surprise: no such key; allowed here: station, bundle, camera, journal, trusted_keys, "),
         ("[camera]\nuri = 'x'\nur = 1", "camera.ur: no such key; allowed here: uri, timeout_s"),
         ("[nothing]\na = 1", "nothing: no such key; allowed here: station"),
         ("[camera]", "camera.uri: is missing"),
@@ -103,6 +106,9 @@ def test_relative_paths_are_relative_to_the_file(tmp_path, monkeypatch) -> None:
         ("station = 1979-05-27", "station = datetime.date(1979, 5, 27): expected `str`, got `date`"),
         ("bundle = ''", "bundle = '': expected `str` matching"),
         ('bundle = "a\\u0000b"', "bundle = 'a\\x00b': expected `str` matching"),
+        ("trusted_keys = []", "trusted_keys = []: expected `array` of length >= 1"),
+        ("trusted_keys = 'a.pub'", "trusted_keys = 'a.pub': expected `array | null`, got `str`"),
+        ("trusted_keys = ['']", "trusted_keys[0]: expected `str` matching"),
         ("[journal]\nfolder = ''", "journal.folder = '': expected `str` matching"),
         ("[journal]\nfolder = 'x'\nimages = 'ok'", "journal.images = 'ok': must be one of all, ng, none"),
         ("[camera]\nuri = 'x'\ntimeout_s = 0", "camera.timeout_s = 0: expected `float` > 0.0"),

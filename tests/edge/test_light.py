@@ -47,6 +47,7 @@ def test_every_module_of_edge_imports_without_what_a_board_has_not() -> None:
     assert len(MODULES) > 30
     found = imported(MODULES, HEAVY | DRIVERS)
     assert {"edge", "numpy", "cv2", "zmq"} <= found
+    assert "cryptography" not in found, "only where a signature is made or checked"
 
 
 def test_no_line_of_edge_imports_what_a_board_has_not() -> None:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import random
 import shutil
 import subprocess
@@ -125,6 +126,14 @@ def test_a_stranger_is_named(bundle_copy, name) -> None:
     assert f"{bundle_copy / name}: does not belong" in refusal(bundle_copy)
 
 
+@pytest.mark.parametrize("name", [MODEL, SUMS])
+def test_what_is_no_plain_file_is_refused_at_once(bundle_copy, name) -> None:
+    for put in (os.mkfifo, lambda path: path.symlink_to("/dev/zero")):
+        (bundle_copy / name).unlink()
+        put(bundle_copy / name)
+        assert refusal(bundle_copy).startswith(f"{bundle_copy / name}: is not a file")
+
+
 def test_a_link_that_leads_nowhere_is_a_stranger(bundle_copy) -> None:
     (bundle_copy / "link").symlink_to("nowhere")
     assert "link: does not belong" in refusal(bundle_copy)
@@ -158,11 +167,48 @@ def test_a_card_of_a_newer_okng_says_what_to_do(bundle_copy, seal) -> None:
     assert "update okng" in message
 
 
+def test_a_card_from_before_scores_had_a_temperature_is_read(bundle_copy, seal) -> None:
+    card = msgspec.json.decode((bundle_copy / CARD).read_bytes())
+    card["pooling"].pop("temperature", None)
+    card.pop("calibration", None)
+    (bundle_copy / CARD).write_bytes(msgspec.json.encode(card | {"schema": 1}))
+    seal(bundle_copy)
+    found = read_bundle(bundle_copy).card
+    assert (found.pooling.temperature, found.calibration) == (1.0, None)
+
+
+PROMISE = {"asked": 0.02, "images": 60, "parts": 49, "beyond": 0, "bound": 0.02, "kept": True, "limit": 0.06}
+CALIBRATION = {"scores": "int8", "target": {"escape": 0.02}, "escape": PROMISE, "false_reject": PROMISE, "review": 0.1}
+
+
+def test_a_card_says_what_its_thresholds_promise(bundle_copy, seal) -> None:
+    edit_card(bundle_copy, calibration=CALIBRATION)
+    seal(bundle_copy)
+    found = read_bundle(bundle_copy).card.calibration
+    assert found is not None
+    assert (found.escape.bound, found.target.escape, found.target.review) == (0.02, 0.02, None)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"escape": None}, {"escape": PROMISE | {"bound": 1.5}}, {"scores": "int4"}, {"target": {"escape": 0}},
+        {"target": {"escape": 0.1, "best_f1": True}},
+        {"target": {"escape": 0.1, "false_reject": 0.1, "review": 0.1}}, {"more": 1},
+    ],
+    ids=str,
+)  # fmt: skip
+def test_a_promise_that_cannot_be_is_refused(bundle_copy, seal, changes) -> None:
+    edit_card(bundle_copy, calibration=CALIBRATION | changes)
+    seal(bundle_copy)
+    assert CARD in refusal(bundle_copy)
+
+
 @pytest.mark.parametrize(
     "changes",
     [
         {"schema": "1"}, {"surprise": 1}, {"name": None}, {"thresholds": {"ok_below": 0.9, "ng_from": 0.1}},
-        {"golden_tolerance_units": 99}, {"golden": [{"file": "x"}]}, {"pooling": {"kind": "max"}},
+        {"golden_tolerance_units": 99}, {"golden": [{"file": "x"}]}, {"pooling": {"kind": "median"}},
         {"preprocess": {"flat_field": "AAAA"}},
     ],
     ids=str,

@@ -1,9 +1,6 @@
 from __future__ import annotations
 
 import random
-import shutil
-import subprocess
-import sys
 from pathlib import Path
 
 import cv2
@@ -15,26 +12,7 @@ from edge.contract.bundle import CARD, MODEL, read_bundle
 from edge.contract.card import Card, encode_card
 from edge.errors import BundleError
 from edge.inference import verify as module
-from edge.inference.verify import Proof, start_verify, verify, verify_in_child
-
-MUTANTS = 30
-
-# Imports once, then verifies each folder named on the command line in a fork of its own: quicker than 30 starts.
-FORKS = """
-import os, sys
-from edge.inference import judge, verify
-for path in sys.argv[1:]:
-    read, write = os.pipe()
-    if not os.fork():
-        os.dup2(write, 1)
-        sys.argv[1] = path
-        status = verify.main()
-        sys.stdout.flush()
-        os._exit(status)
-    os.close(write)
-    said = os.fdopen(read).read().strip()
-    print(os.waitstatus_to_exitcode(os.wait()[1]), said, flush=True)
-"""
+from edge.inference.verify import start_verify, verify, verify_in_child
 
 
 def refusal(folder: Path) -> str:
@@ -71,8 +49,15 @@ def test_a_good_bundle_proves_itself(bundle) -> None:
     assert proof.digest == read_bundle(bundle).digest
     assert proof.golden == len(card.golden) > 0
     assert 0 <= proof.worst_units <= card.golden_tolerance_units
-    assert proof.invoke_ms > 0
+    assert proof.invokes == proof.golden
+    assert 0 < proof.invoke_ms <= proof.invoke_p95_ms
     assert proof.runtime in {"LiteRT", "tflite-runtime"}
+
+
+def test_as_many_invokes_are_timed_as_were_asked_for(bundle) -> None:
+    proof = verify(bundle, 20)
+    assert proof.invokes == proof.golden + 20
+    assert 0 < proof.invoke_ms <= proof.invoke_p95_ms
 
 
 def test_where_it_was_started_does_not_matter(bundle, tmp_path, monkeypatch) -> None:
@@ -145,46 +130,6 @@ def test_a_changed_card_is_refused_though_digests_hold(bundle_copy, seal, change
     seal(bundle_copy)
     with pytest.raises(BundleError, match=str(bundle_copy)):
         verify(bundle_copy)
-
-
-def mutate(model: bytes, seed: int) -> bytes:
-    """A few bytes changed, a stretch zeroed, the end cut off, or two stretches swapped."""
-    draw = random.Random(seed)
-    mutant, size = bytearray(model), len(model)
-    start, length = draw.randrange(size // 2), draw.randrange(16, 4096)
-    match seed % 5:
-        case 0 | 1:
-            for _ in range(draw.choice([1, 8, 64])):
-                mutant[draw.randrange(size)] ^= draw.randrange(1, 256)
-        case 2:
-            mutant[start : start + length] = bytes(len(mutant[start : start + length]))
-        case 3:
-            del mutant[draw.randrange(size) :]
-        case 4:
-            mutant[: size // 2], mutant[size // 2 :] = mutant[-(size // 2) :], mutant[: -(size // 2)]
-    return bytes(mutant)
-
-
-def test_no_mutant_of_the_model_is_accepted_unless_it_judges_as_the_model_does(bundle, tmp_path, seal) -> None:
-    model, card = (bundle / MODEL).read_bytes(), read_bundle(bundle).card
-    folders = [Path(shutil.copytree(bundle, tmp_path / str(seed))) for seed in range(MUTANTS)]
-    for seed, folder in enumerate(folders):
-        (folder / MODEL).write_bytes(mutate(model, seed))
-        seal(folder)
-    command = [sys.executable, "-c", FORKS, *map(str, [bundle, *folders])]
-    run = subprocess.run(command, capture_output=True, text=True, timeout=100)
-    assert run.returncode == 0, run.stderr
-    (status, proof), *found = [line.split(" ", 1) for line in run.stdout.splitlines()]
-    assert status == "0", proof
-    assert len(found) == MUTANTS
-    for seed, (status, said) in enumerate(found):
-        if status == "0":
-            assert msgspec.json.decode(said, type=Proof).worst_units <= card.golden_tolerance_units
-            assert seed % 5 in {0, 1, 2}, "cut or swapped, and accepted"
-        elif status == "3":
-            assert str(folders[seed]) in said
-    refused = sum(status != "0" for status, _ in found)
-    assert refused >= MUTANTS // 2
 
 
 @pytest.mark.parametrize(
