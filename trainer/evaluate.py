@@ -3,22 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import msgspec
 import numpy as np
 
 from edge.contract.bundle import PROVENANCE, read_bundle
 from edge.contract.cam import Pooling, Thresholds, dequantise, score
 from edge.contract.cam import peak as map_peak
+from edge.contract.card import Calibration, Parity
 from edge.contract.preprocess import PreprocessSpec, centred, preprocess
 from edge.contract.types import Frame, Pixels, Verdict
 from edge.errors import DataError
 from edge.inference.judge import Judge
-from trainer.dataset import Sample, load_images, read_mask
-from trainer.metrics import auroc, average_precision, peak_hit, verdict_counts
+from trainer.dataset import Sample, read_mask, stream_images
+from trainer.metrics import peak_hit
 from trainer.run import is_run, read_run, seen_in_training
 from trainer.split import check_folds
 
@@ -36,7 +36,8 @@ class Opinion:
 class Subject:
     """What is evaluated: a way to judge pixels, its spec and thresholds, and the images it has learned from.
 
-    `judge` gives None for a frame that cannot be judged.
+    `judge` gives None for a frame that cannot be judged. `parity` is how a bundle compared with its
+    float network on validation images; `about` says how it was made, by name.
     """
 
     name: str
@@ -44,6 +45,10 @@ class Subject:
     spec: PreprocessSpec
     thresholds: Thresholds
     learned: set[str]
+    pooling: Pooling = Pooling()
+    calibration: Calibration | None = None
+    parity: Parity | None = None
+    about: dict[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,22 +89,21 @@ def evaluate(
     subject: Subject, samples: list[Sample], progress: Callable[[int, int], None] | None = None
 ) -> Evaluation:  # fmt: skip
     """Judges every sample that the subject has not learned from. Raises DataError when none is left."""
-    loaded = load_images(samples, lambda pixels: pixels)
     judged, learned_from = [], 0
-    for count, (sample, pixels) in enumerate(zip(loaded.samples, loaded.images, strict=True), 1):
+    unreadable: list[tuple[str, str]] = []
+    faults: list[tuple[str, str]] = []
+    for sample, pixels in stream_images(samples, unreadable, progress):
         if sample.sha256 in subject.learned:
             learned_from += 1
         elif (opinion := subject.judge(pixels)) is None:
-            loaded.unreadable.append((sample.name, "cannot be judged: a FAULT on the board"))
+            faults.append((sample.name, "cannot be judged: a FAULT on the board"))
         else:
             judged.append(Judged(sample, opinion, _hit(sample, opinion, subject.spec)))
-        if progress:
-            progress(count, len(loaded.samples))
     if not judged:
         if learned_from:
             raise DataError(f"all {learned_from} images trained {subject.name}: nothing is left to evaluate it with")
         raise DataError(f"{subject.name} can judge none of the {len(samples)} images: there is nothing to evaluate")
-    return Evaluation(subject, judged, loaded.unreadable, learned_from)
+    return Evaluation(subject, judged, unreadable + faults, learned_from)
 
 
 def select_fold(samples: list[Sample], fold: int | None) -> list[Sample]:
@@ -112,29 +116,6 @@ def select_fold(samples: list[Sample], fold: int | None) -> list[Sample]:
         known = ", ".join(map(str, sorted({s.fold for s in samples if s.fold is not None}))) or "none"
         raise DataError(f"fold {fold} is not in the data; its folds are {known}")
     return chosen
-
-
-def figures(evaluation: Evaluation) -> dict[str, Any]:
-    """The metrics as plain values; `metrics.json` holds them."""
-    truth, scores = evaluation.truth, evaluation.scores
-    counts = verdict_counts(truth, scores, evaluation.subject.thresholds)
-    return {
-        "subject": evaluation.subject.name,
-        "images": len(truth),
-        "ok": int((~truth).sum()),
-        "ng": int(truth.sum()),
-        "auroc": auroc(truth, scores),
-        "ap": average_precision(truth, scores),
-        "verdicts": counts,
-        "escape_rate": _share(counts["ng"]["ok"], int(truth.sum())),
-        "false_reject_rate": _share(counts["ok"]["ng"], int((~truth).sum())),
-        "review_rate": _share(counts["ok"]["review"] + counts["ng"]["review"], len(truth)),
-        "peak_hit_rate": _hit_rate(evaluation.judged),
-        "kinds": _by_kind(evaluation),
-        "unreadable": [name for name, _ in evaluation.unreadable],
-        "learned_from": evaluation.learned_from,
-        "thresholds": msgspec.to_builtins(evaluation.subject.thresholds),
-    }
 
 
 def predictions(evaluation: Evaluation) -> Iterable[dict[str, Any]]:
@@ -160,7 +141,16 @@ def _run_subject(path: Path) -> Subject:
     run = read_run(path)
     record = run.record
     judge = keras_judge(run.model(), record.preprocess, record.pooling, record.thresholds)
-    return Subject(path.name, judge, record.preprocess, record.thresholds, seen_in_training(path / PROVENANCE))
+    return Subject(
+        path.name,
+        judge,
+        record.preprocess,
+        record.thresholds,
+        seen_in_training(path / PROVENANCE),
+        record.pooling,
+        record.calibration,
+        about=record.training,
+    )
 
 
 def _bundle_subject(path: Path) -> Subject:
@@ -174,7 +164,17 @@ def _bundle_subject(path: Path) -> Subject:
         logits = dequantise(found.map_units, card.output.scale, card.output.zero_point)
         return Opinion(found.score, found.verdict, logits)
 
-    return Subject(path.name, judge, card.preprocess, card.thresholds, seen_in_training(path / PROVENANCE))
+    return Subject(
+        path.name,
+        judge,
+        card.preprocess,
+        card.thresholds,
+        seen_in_training(path / PROVENANCE),
+        card.pooling,
+        card.calibration,
+        card.parity,
+        {"bundle": bundle.short, "created": card.created, "made by": card.made_by, **card.training},
+    )
 
 
 def _hit(sample: Sample, opinion: Opinion, spec: PreprocessSpec) -> bool | None:
@@ -186,29 +186,3 @@ def _hit(sample: Sample, opinion: Opinion, spec: PreprocessSpec) -> bool | None:
     _, _, w, h = spec.region.pixels(height, width)
     reach = max(w / columns, h / rows)
     return peak_hit(map_peak(opinion.logits, spec, height, width), mask, reach)
-
-
-def _by_kind(evaluation: Evaluation) -> dict[str, dict[str, Any]]:
-    truth, scores = evaluation.truth, evaluation.scores
-    kinds = np.array([item.sample.kind for item in evaluation.judged])
-    table = {}
-    for kind in sorted(set(kinds[truth])):
-        chosen = ~truth | (kinds == kind)
-        items = [item for item in evaluation.judged if item.sample.kind == kind]
-        caught = sum(item.opinion.verdict is not Verdict.OK for item in items)
-        table[str(kind)] = {
-            "images": len(items),
-            "auroc": auroc(truth[chosen], scores[chosen]),
-            "caught": _share(caught, len(items)),
-            "peak_hit_rate": _hit_rate(items),
-        }
-    return table
-
-
-def _hit_rate(items: list[Judged]) -> float | None:
-    hits = [item.hit for item in items if item.hit is not None]
-    return float(np.mean(hits)) if hits else None
-
-
-def _share(count: int, of: int) -> float:
-    return count / of if of else 0.0

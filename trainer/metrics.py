@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.metrics import average_precision_score, precision_recall_curve, roc_auc_score
 
-from edge.contract.cam import Thresholds, probability
+from edge.contract.cam import Thresholds
+from edge.contract.preprocess import Region
 from edge.contract.types import Verdict
+from trainer.intervals import Interval, share_interval
 
-MARGIN_LOGITS = 1.0
-"""Parts not yet seen scatter beyond the few that chose the thresholds: by this much they are reviewed."""
-REVIEW_LIMIT = 0.2
-"""Share of the parts that an operator may be asked about; beyond it the band is of no use."""
+SIZE_BINS = (0.0, 0.001, 0.003, 0.01, 0.03, 0.1, 1.0)
+"""Edges between classes of fault size, as shares of the image; a fault on an edge belongs to the larger class."""
+RELIABILITY_BINS = 10
 
 Truth = NDArray[np.bool_]
 Scores = NDArray[np.float64]
@@ -40,29 +42,6 @@ def best_f1_threshold(truth: Truth, scores: Scores) -> float:
     return (chosen + float(below.max())) / 2 if below.size else chosen
 
 
-def choose_thresholds(truth: Truth, scores: Scores, tolerated: float = 0.02) -> Thresholds:
-    """OK, REVIEW and NG on validation scores, of which both classes must have some.
-
-    REVIEW spans from the score that `tolerated` (a share) of the ng images fall below to the one that as large a
-    share of the ok images reach, or from the middle of the gap where the classes part cleanly, and MARGIN_LOGITS
-    further on either side. Where more than REVIEW_LIMIT of the images would lie in it, it shrinks towards the best F1
-    threshold until they do not: then more escape, or are rejected wrongly, than tolerated, and the report shows it.
-    With few ng images all this is an estimate, not a guarantee: n images cannot speak of less than 1/n.
-    """
-    escape = _logit(float(np.quantile(scores[truth], tolerated, method="lower")))
-    alarm = _logit(float(np.quantile(scores[~truth], 1 - tolerated, method="higher")))
-    middle, best = (escape + alarm) / 2, _logit(best_f1_threshold(truth, scores))
-    lower, upper = min(escape, middle) - MARGIN_LOGITS, max(alarm, middle) + MARGIN_LOGITS
-    for width in np.linspace(1, 0, 101):
-        band = Thresholds(
-            ok_below=float(probability(best + width * min(lower - best, 0.0))),
-            ng_from=float(probability(best + width * max(upper - best, 0.0))),
-        )
-        if np.mean((scores >= band.ok_below) & (scores < band.ng_from)) <= REVIEW_LIMIT:
-            break
-    return band
-
-
 def verdict_counts(truth: Truth, scores: Scores, thresholds: Thresholds) -> dict[str, dict[str, int]]:
     """Images by label and verdict: `counts["ng"]["ok"]` are the escapes."""
     counts = {label: dict.fromkeys((Verdict.OK, Verdict.REVIEW, Verdict.NG), 0) for label in ("ok", "ng")}
@@ -80,6 +59,76 @@ def peak_hit(peak_xy: tuple[int, int], mask: NDArray[np.uint8], reach_px: float)
     return bool(away[min(y, mask.shape[0] - 1), min(x, mask.shape[1] - 1)] <= reach_px)
 
 
+def mask_cover(mask: NDArray[np.uint8], region: Region, rows: int, columns: int) -> NDArray[np.float64]:
+    """The share of each map cell that the mask covers: (rows, columns), 0 to 1, of the inspected region only."""
+    x, y, w, h = region.pixels(*mask.shape[:2])
+    marked = (mask[y : y + h, x : x + w] > 0).astype(np.float64)
+    return _overlap(rows, h) @ marked @ _overlap(columns, w).T
+
+
+def pixel_ap(maps: Sequence[NDArray], covers: Sequence[NDArray]) -> float | None:
+    """Average precision of pixels being faulty, over all images at once; None where no mask marks anything.
+
+    `maps` are logits (rows, columns), `covers` as from `mask_cover`, zero for ok images. This is the pixel AP of maps
+    laid over their images cell by cell, without smoothing: a cell that the mask covers to a tenth counts as a tenth of
+    a cell of faulty pixels and nine tenths of good ones. Every image weighs the same, whatever its resolution.
+    """
+    if not maps:
+        return None
+    logits = np.concatenate([np.ravel(each) for each in maps])
+    cover = np.concatenate([np.ravel(each) / each.size for each in covers])
+    full = np.concatenate([np.full(each.size, 1 / each.size) for each in covers])
+    if not cover.any():
+        return None
+    truth = np.repeat([True, False], len(logits))
+    weights = np.concatenate([cover, np.maximum(full - cover, 0)])
+    return float(average_precision_score(truth, np.tile(logits, 2), sample_weight=weights))
+
+
+def size_bin(share: float) -> int:
+    """Index of the class in SIZE_BINS of a fault that covers this share of its image."""
+    return int(np.clip(np.searchsorted(SIZE_BINS, share, side="right") - 1, 0, len(SIZE_BINS) - 2))
+
+
+def mean_absolute_error(truth: Truth, scores: Scores) -> float:
+    """Mean distance of the score from 0 for ok and 1 for ng."""
+    return float(np.abs(scores - truth).mean())
+
+
+@dataclass(frozen=True, slots=True)
+class ReliabilityBin:
+    """The images, `ng` of them ng, whose scores lie in one bin.
+
+    `weight` is the bin's share of all images, `score` its mean score and `share` its share of ng, where ok and ng
+    images weigh the same in all, as in training; `interval` is that of the true share, at 95 %.
+    """
+
+    images: int
+    ng: int
+    weight: float
+    score: float
+    share: float
+    interval: Interval
+
+
+def reliability(truth: Truth, scores: Scores) -> list[ReliabilityBin]:
+    """Images by score, in RELIABILITY_BINS bins of equal width, empty ones left out (DeGroot and Fienberg 1983)."""
+    weights, odds = _balanced(truth)
+    places = np.minimum((scores * RELIABILITY_BINS).astype(int), RELIABILITY_BINS - 1)
+    bins = []
+    for inside in (places == place for place in np.unique(places)):
+        images, ng = int(inside.sum()), int(truth[inside].sum())
+        lower, upper = (odds * share / (odds * share + (1 - share)) for share in share_interval(ng, images))
+        score, share = (float(np.average(values[inside], weights=weights[inside])) for values in (scores, truth))
+        bins.append(ReliabilityBin(images, ng, float(weights[inside].sum()), score, share, (lower, upper)))
+    return bins
+
+
+def calibration_error(truth: Truth, scores: Scores) -> float:
+    """Expected calibration error (Naeini et al. 2015): how far the share of ng lies from the score, over the bins."""
+    return sum(each.weight * abs(each.share - each.score) for each in reliability(truth, scores))
+
+
 def map_correlation(first: Sequence[NDArray], second: Sequence[NDArray]) -> float:
     """Pearson's correlation over all places of all maps; 1 where both are flat."""
     a, b = (np.concatenate([m.ravel() for m in maps]).astype(np.float64) for maps in (first, second))
@@ -88,6 +137,17 @@ def map_correlation(first: Sequence[NDArray], second: Sequence[NDArray]) -> floa
     return float(np.corrcoef(a, b)[0, 1])
 
 
-def _logit(probability: float) -> float:
-    kept = min(max(probability, 1e-12), 1 - 1e-12)
-    return float(np.log(kept / (1 - kept)))
+def _balanced(truth: Truth) -> tuple[NDArray[np.float64], float]:
+    """The weight of each image, so that ok and ng sum to a half each, and by how much ng ones weigh more."""
+    ng, ok = int(truth.sum()), int((~truth).sum())
+    if not ng or not ok:
+        return np.full(len(truth), 1 / len(truth)), 1.0
+    return np.where(truth, 0.5 / ng, 0.5 / ok), ok / ng
+
+
+def _overlap(cells: int, pixels: int) -> NDArray[np.float64]:
+    """The part of each cell that each pixel fills: (cells, pixels), each row of sum 1."""
+    edges = np.linspace(0, pixels, cells + 1)
+    starts = np.arange(pixels)
+    inside = np.minimum(edges[1:, None], starts + 1) - np.maximum(edges[:-1, None], starts)
+    return np.maximum(inside, 0) * (cells / pixels)

@@ -1,23 +1,27 @@
 """The figures, against values found by hand."""
 
-from unittest import mock
-
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
+from sklearn.metrics import average_precision_score
 
 from edge.contract.cam import Thresholds
-from edge.contract.types import Verdict
-from trainer import metrics
+from edge.contract.preprocess import Region
+from trainer.intervals import share_interval
 from trainer.metrics import (
-    REVIEW_LIMIT,
+    SIZE_BINS,
     auroc,
     average_precision,
     best_f1_threshold,
-    choose_thresholds,
+    calibration_error,
     map_correlation,
+    mask_cover,
+    mean_absolute_error,
     peak_hit,
+    pixel_ap,
+    reliability,
+    size_bin,
     verdict_counts,
 )
 
@@ -47,82 +51,6 @@ def test_the_best_f1_lies_half_way_to_the_next_score():
     assert best_f1_threshold(np.array([True, True]), np.array([0.5, 0.9])) == 0.5, "nothing lies below"
 
 
-def logit(p: float) -> float:
-    return float(np.log(p / (1 - p)))
-
-
-def test_thresholds_of_cleanly_parted_classes_lie_about_the_middle_of_the_gap():
-    found = choose_thresholds(np.array([False, False, True, True]), np.array([0.05, 0.2, 0.8, 0.9]))
-    assert logit(found.ok_below) == pytest.approx(-1)
-    assert logit(found.ng_from) == pytest.approx(1)
-
-
-def overlapping(ok: float, ng: float, clear: int) -> tuple[np.ndarray, np.ndarray]:
-    """One image of each class on the wrong side, and `clear` of each far out on the right one."""
-    scores = [*np.linspace(0.01, 0.05, clear), ok, ng, *np.linspace(0.95, 0.99, clear)]
-    return np.repeat([False, True], clear + 1), np.array(scores)
-
-
-def test_thresholds_of_overlapping_classes_enclose_the_overlap():
-    found = choose_thresholds(*overlapping(ok=0.7, ng=0.3, clear=9))
-    assert logit(found.ok_below) == pytest.approx(logit(0.3) - 1)
-    assert logit(found.ng_from) == pytest.approx(logit(0.7) + 1)
-
-
-def test_a_tolerated_share_may_lie_outside():
-    truth, scores = overlapping(ok=0.995, ng=0.005, clear=99)
-    strict, lenient = (choose_thresholds(truth, scores, tolerated) for tolerated in (0.0, 0.02))
-    assert lenient.ok_below > 0.05
-    assert lenient.ng_from < 0.95
-    assert strict.ok_below < 0.05, "as far towards the one escape as an operator can bear"
-    assert strict.ng_from > 0.95
-
-
-def test_no_more_is_reviewed_than_an_operator_can_bear():
-    truth, scores = np.repeat([False, True], 100), np.linspace(0.01, 0.99, 200)
-    scores[95:105] = scores[95:105][::-1]
-    scores[0], scores[-1] = 0.9, 0.1
-    found = choose_thresholds(truth, scores, tolerated=0.0)
-    reviewed = sum(row["review"] for row in verdict_counts(truth, scores, found).values())
-    assert 0.1 * 200 < reviewed <= REVIEW_LIMIT * 200
-    assert found.ok_below < 0.5 < found.ng_from
-
-
-probabilities = st.lists(st.floats(1e-6, 1 - 1e-6), min_size=1, max_size=40)
-
-
-@pytest.mark.parametrize("ok", [0.0, 1.0])
-@pytest.mark.parametrize("ng", [0.0, 1.0])
-def test_thresholds_of_saturated_scores_are_in_order_too(ok, ng):
-    found = choose_thresholds(np.array([False, True]), np.array([ok, ng]))
-    assert 0 <= found.ok_below <= found.ng_from <= 1
-
-
-@given(probabilities, probabilities, st.sampled_from([0.0, 0.02, 0.2]))
-def test_thresholds_are_always_in_order(ok, ng, tolerated):
-    truth = np.repeat([False, True], [len(ok), len(ng)])
-    scores = np.array(ok + ng)
-    found = choose_thresholds(truth, scores, tolerated)
-    assert 0 <= found.ok_below <= found.ng_from <= 1
-    for score in scores:
-        verdict = found.verdict(score)
-        assert verdict is not Verdict.FAULT
-        assert (verdict is Verdict.REVIEW) == (found.ok_below <= score < found.ng_from)
-    counts = verdict_counts(truth, scores, found)
-    assert {label: sum(row.values()) for label, row in counts.items()} == {"ok": len(ok), "ng": len(ng)}
-    assert counts["ok"]["review"] + counts["ng"]["review"] <= REVIEW_LIMIT * len(scores)
-
-
-@given(probabilities, probabilities, st.sampled_from([0.0, 0.02, 0.2]))
-def test_where_reviewing_costs_nothing_no_more_escapes_than_tolerated(ok, ng, tolerated):
-    truth = np.repeat([False, True], [len(ok), len(ng)])
-    scores = np.array(ok + ng)
-    with mock.patch.object(metrics, "REVIEW_LIMIT", 1.0):
-        counts = verdict_counts(truth, scores, choose_thresholds(truth, scores, tolerated))
-    assert counts["ng"]["ok"] <= tolerated * len(ng)
-    assert counts["ok"]["ng"] <= tolerated * len(ok)
-
-
 def test_verdicts_are_counted_by_label():
     counts = verdict_counts(TRUTH, SCORES, Thresholds(ok_below=0.2, ng_from=0.4))
     assert counts == {"ok": {"ok": 1, "review": 1, "ng": 0}, "ng": {"ok": 0, "review": 1, "ng": 1}}
@@ -148,6 +76,95 @@ def test_the_peak_meets_the_mask_or_not(peak, reach, hit):
 
 def test_an_empty_mask_is_never_met():
     assert not peak_hit((1, 1), np.zeros((4, 4), np.uint8), 100.0)
+
+
+def test_a_mask_covers_cells_by_area():
+    mask = np.zeros((5, 4), np.uint8)
+    mask[1, :3] = 255
+    # Rows of 2.5 pixels: the marked one lies wholly in the first. Columns of 2: the third pixel is half of the second.
+    np.testing.assert_allclose(mask_cover(mask, Region(), 2, 2), [[0.4, 0.2], [0, 0]])
+    mask[2] = 255  # shared by both rows of cells
+    np.testing.assert_allclose(mask_cover(mask, Region(), 2, 2), [[0.6, 0.4], [0.2, 0.2]])
+
+
+def test_only_the_inspected_region_is_covered():
+    mask = np.zeros((10, 20), np.uint8)
+    mask[5:, 10:] = 255
+    np.testing.assert_array_equal(mask_cover(mask, Region(0.5, 0.5, 0.5, 0.5), 2, 3), np.ones((2, 3)))
+    np.testing.assert_array_equal(mask_cover(mask, Region(0, 0, 0.5, 1), 2, 3), np.zeros((2, 3)))
+
+
+@settings(deadline=None)
+@given(st.integers(1, 9), st.integers(1, 9), st.integers(0, 1000))
+def test_the_area_of_a_mask_is_kept(rows, columns, seed):
+    mask = np.random.default_rng(seed).integers(0, 2, (7, 11), np.uint8)
+    assert mask_cover(mask, Region(), rows, columns).mean() == pytest.approx(mask.mean())
+
+
+def test_pixel_ap_is_that_of_the_pixels():
+    rng = np.random.default_rng(0)
+    maps = [rng.integers(-4, 4, (3, 4)).astype(float) for _ in range(4)]
+    masks = [rng.integers(0, 2, (15, 8), np.uint8) for _ in range(3)] + [np.zeros((15, 8), np.uint8)]
+    pixels = [np.kron(each, np.ones((5, 2))) for each in maps]
+    expected = average_precision_score(np.ravel(masks), np.ravel(pixels))
+    covers = [mask_cover(mask, Region(), 3, 4) for mask in masks]
+    assert pixel_ap(maps, covers) == pytest.approx(expected)
+    fine = [mask_cover(np.kron(mask, np.ones((3, 3), np.uint8)), Region(), 3, 4) for mask in masks[:2]]
+    assert pixel_ap(maps, fine + covers[2:]) == pytest.approx(expected), "a larger image weighs no more"
+
+
+def test_pixel_ap_needs_a_mask():
+    assert pixel_ap([], []) is None
+    assert pixel_ap([np.ones((2, 2))], [np.zeros((2, 2))]) is None
+
+
+@pytest.mark.parametrize(
+    ("share", "index"), [(0.0, 0), (0.0009, 0), (0.001, 1), (0.02, 3), (0.0999, 4), (0.1, 5), (1.0, 5)]
+)
+def test_a_fault_belongs_to_one_class_of_sizes(share, index):
+    assert size_bin(share) == index
+    assert SIZE_BINS[index] <= share <= SIZE_BINS[index + 1]
+
+
+def test_mean_absolute_error():
+    assert mean_absolute_error(TRUTH, SCORES) == pytest.approx((0.1 + 0.6 + 0.35 + 0.8) / 4)
+
+
+def test_reliability_weighs_ok_and_ng_alike():
+    truth = np.array([False, False, False, False, True, True])
+    scores = np.array([0.11, 0.12, 0.15, 0.55, 0.58, 1.0])
+    low, middle, high = reliability(truth, scores)
+    assert (low.images, low.ng, low.share) == (3, 0, 0.0)
+    assert low.score == pytest.approx(0.38 / 3)
+    assert (middle.images, middle.ng) == (2, 1)
+    assert middle.share == pytest.approx(0.25 / (0.25 + 0.125)), "an ng image weighs twice as much as an ok one"
+    assert middle.score == pytest.approx((0.55 * 0.125 + 0.58 * 0.25) / 0.375)
+    assert (high.images, high.share, high.interval[1]) == (1, 1.0, 1.0), "a score of 1 is in the last bin"
+    assert [low.weight, middle.weight, high.weight] == pytest.approx([0.375, 0.375, 0.25])
+    gaps = [0.38 / 3, middle.share - middle.score, 0.0]
+    assert calibration_error(truth, scores) == pytest.approx(0.375 * gaps[0] + 0.375 * gaps[1])
+
+
+labelled = st.lists(st.tuples(st.booleans(), st.floats(0, 1)), min_size=1, max_size=40)
+
+
+@settings(deadline=None)
+@given(labelled)
+def test_reliability_of_anything(drawn):
+    truth, scores = (np.array(values) for values in zip(*drawn, strict=True))
+    bins = reliability(truth, scores)
+    assert sum(each.images for each in bins) == len(drawn)
+    assert sum(each.ng for each in bins) == truth.sum()
+    assert sum(each.weight for each in bins) == pytest.approx(1)
+    for each in bins:
+        assert 0 <= each.interval[0] <= each.share + 1e-12
+        assert each.share - 1e-12 <= each.interval[1] <= 1 + 1e-12
+    assert 0 <= calibration_error(truth, scores) <= 1 + 1e-12
+
+
+def test_the_interval_of_as_many_ok_as_ng_images_is_that_of_their_share():
+    truth, scores = np.array([False, True, True, False]), np.array([0.5, 0.5, 0.5, 0.1])
+    assert reliability(truth, scores)[-1].interval == pytest.approx(share_interval(2, 3))
 
 
 def test_map_correlation():
