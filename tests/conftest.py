@@ -100,6 +100,6 @@ def tiny_run(tmp_path_factory: pytest.TempPathFactory) -> TinyRun:
     write_dataset(parts, count=60, ng_share=0.4, seed=3)
     train = run_okng("train", parts, "--out", run, "--size", 64, "--steps", 12, "--json")
     assert train.status == 0, train.err
-    convert = run_okng("convert", run, "--out", bundle, "--json")
+    convert = run_okng("convert", run, "--out", bundle, "--no-remedies", "--json")
     assert convert.status == 0, convert.err
     return TinyRun(parts, run, bundle, train, convert)

@@ -66,6 +66,6 @@ def _lines(console: Console) -> Iterator[Listener]:
 
 def _note(step: Step) -> str:
     note = f"loss {step.loss:.3f}"
-    if step.validation_auroc is None:
+    if (found := step.validation) is None:
         return note
-    return f"{note}  validation AUROC {step.validation_auroc:.3f}  AP {step.validation_ap:.3f}"
+    return f"{note}  validation AUROC {found['validation_auroc']:.3f}  AP {found['validation_ap']:.3f}"

@@ -17,11 +17,12 @@ import msgspec
 import numpy as np
 
 from edge.contract.cam import Pooling, Thresholds
+from edge.contract.card import Calibration
 from edge.contract.preprocess import PreprocessSpec
 from edge.errors import DataError
 from trainer.split import Split
 
-RECORD, MODEL, INPUTS, PROVENANCE = "run.json", "model.keras", "inputs.npz", "provenance.csv"
+RECORD, MODEL, INPUTS, PROVENANCE, LOGS = "run.json", "model.keras", "inputs.npz", "provenance.csv", "tensorboard"
 
 
 class RunRecord(msgspec.Struct, frozen=True, kw_only=True):
@@ -32,6 +33,7 @@ class RunRecord(msgspec.Struct, frozen=True, kw_only=True):
     preprocess: PreprocessSpec
     pooling: Pooling
     thresholds: Thresholds
+    calibration: Calibration | None = None
     training: dict[str, Any]
 
 
@@ -80,6 +82,21 @@ class Run:
             return (self.path / PROVENANCE).read_bytes()
         except OSError as error:
             raise DataError(f"{self.path / PROVENANCE}: cannot be read: {error.strerror}; train again") from None
+
+    def validation_groups(self, count: int) -> list[str]:
+        """Names of the parts that the `count` validation inputs show, in their order.
+
+        Raises DataError when the file that names the images is damaged, or names another number of them.
+        """
+        try:
+            rows = list(csv.DictReader(io.StringIO(self.provenance().decode())))
+            groups = [row["group"] for row in rows if row["part"] == "validation" and row["sha256"]]
+        except (KeyError, UnicodeDecodeError, csv.Error) as error:
+            raise DataError(f"{self.path / PROVENANCE}: damaged: {error}; train again") from None
+        if len(groups) != count:
+            found = f"names {len(groups)} validation images, there are {count}"
+            raise DataError(f"{self.path / PROVENANCE}: {found}; train again")
+        return groups
 
     def golden(self) -> list[tuple[str, Path]]:
         """(label, file) of the frames that may prove a bundle. Raises DataError when there are none."""

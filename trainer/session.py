@@ -16,23 +16,36 @@ import numpy as np
 import tensorflow as tf
 
 from edge import __version__
-from edge.contract.cam import Thresholds, pool, probability
+from edge.contract.cam import Thresholds, pool
+from edge.contract.card import Target
 from edge.contract.images import read_image
 from edge.contract.preprocess import PreprocessSpec, preprocess
 from edge.contract.storage import new_folder
 from edge.contract.types import Verdict
 from trainer import run as runs
+from trainer.batches import Batches, Part
+from trainer.calibrate import Held, calibrate
+from trainer.calibration_set import choose_calibration
+from trainer.checkpoint import Checkpoint, identity_of
 from trainer.dataset import Loaded, Sample, load_images, read_mask, read_samples, require_both_classes
-from trainer.evaluate import Subject, evaluate, figures, keras_judge
-from trainer.metrics import auroc, average_precision, best_f1_threshold, choose_thresholds
+from trainer.evaluate import Subject, evaluate, keras_judge
+from trainer.feature_batches import FeatureBatches, as_features
+from trainer.figures import figures
+from trainer.logs import Log, mlflow_run, tensorboard
+from trainer.metrics import auroc, average_precision, best_f1_threshold
+from trainer.networks import Choice
+from trainer.networks.network import assemble, int8_concerns
+from trainer.plan import Plan
 from trainer.report import render_report
+from trainer.robustness import robustness
 from trainer.split import Split, split_samples
-from trainer.train import Part, Plan, Progress, Trained, plan_as_dict, predict_maps, train
+from trainer.train import Progress, Trained, predict_maps, train
 
 CALIBRATION_IMAGES = 128
 GOLDEN_PER_LABEL = 4
 MASK_LEVEL = 64
-"""Of 255: from here on a place that the resized mask covers only in part still counts."""
+"""Of 255: from here on a place that the resized mask covers only in part still counts; of a fault smaller than a place
+what is covered most."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +60,8 @@ class Request:
     use_masks: bool
     plan: Plan
     spec: PreprocessSpec = PreprocessSpec()
+    target: Target = Target()
+    network: Choice = Choice()
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,9 +98,46 @@ def run_training(request: Request, listener: Listener) -> dict[str, Any]:
         for name, reason in loaded.unreadable:
             listener.say(f"left out {name}: {reason}")
         learning, held = _sides(loaded, split, request)
-        trained = train(learning.part, held.part, request.plan, listener.training)
+        with tensorboard(folder / runs.LOGS) as board, mlflow_run(request.out.name, _settings(request)) as flow:
+            trained = _train(request, learning.part, held.part, listener, (board, flow))
         listener.say("choosing thresholds on the validation part")
         return _write_run(folder, request, spec, split, loaded, learning, held, trained)
+
+
+def _settings(request: Request) -> dict[str, Any]:
+    return {"data": str(request.data), "size": request.size, **msgspec.to_builtins(request.plan)}
+
+
+def _train(request: Request, learning: Part, held: Part, listener: Listener, logs: tuple[Log, ...]) -> Trained:
+    """Goes on where an interrupted training of the same plan and images stood."""
+    keras.utils.set_random_seed(request.plan.seed)
+    tf.config.experimental.enable_op_determinism()
+    chosen, plan = request.network, request.plan
+    network = assemble(
+        chosen.name, learning.inputs.shape[1:], weights=chosen.weights, tuning=chosen.tuning, **chosen.options
+    )
+    for concern in int8_concerns(network.model):
+        listener.say(f"int8 may cost accuracy: {concern}")
+    place = request.out.absolute()
+    identity = f"{identity_of(plan, learning, held)} {chosen}"
+    checkpoint = Checkpoint(place.parent / f".{place.name}.training", identity)
+    if checkpoint.path.exists():
+        listener.say("going on with the training that was interrupted")
+
+    def tell(progress: Progress) -> None:
+        for hear in (listener.training, *logs):
+            hear(progress)
+
+    if chosen.tuning.way == "frozen-cached":
+        listener.say("computing the features of all images")
+        features = FeatureBatches(as_features(network, learning), plan)
+        trained = train(network.head, features, as_features(network, held), plan, tell, checkpoint)
+        trained.model = network.model
+    else:
+        source = Batches(learning, network.model.output_shape[1:3], plan)
+        trained = train(network.model, source, held, plan, tell, checkpoint)
+    checkpoint.remove()
+    return trained
 
 
 def _spec_for(request: Request, split: Split) -> PreprocessSpec:
@@ -134,7 +186,7 @@ def _mask(sample: Sample, request: Request) -> np.ndarray | None:
         flat_field=None,
     )
     seen = preprocess(mask, plain)[..., 0]
-    return np.where(seen >= MASK_LEVEL, 255, 0).astype(np.uint8)
+    return np.where(seen >= max(1, min(MASK_LEVEL, int(seen.max()))), 255, 0).astype(np.uint8)
 
 
 def _write_run(
@@ -142,42 +194,48 @@ def _write_run(
     trained: Trained,
 ) -> dict[str, Any]:  # fmt: skip
     maps = predict_maps(trained.model, held.part.inputs)
-    scores = probability(pool(maps, request.plan.pooling)[:, 0].astype(np.float64))
-    thresholds = choose_thresholds(held.part.truth, scores)
-    facts = _facts(request, split, loaded, learning, held, trained, scores)
+    judged = Held(pool(maps, request.plan.pooling), held.part.truth, [sample.group for sample in held.samples])
+    found = calibrate(judged, request.target, request.plan.pooling, "float")
+    facts = _facts(request, split, loaded, learning, held, trained, found.scores)
     record = runs.RunRecord(
         name=request.data.resolve().name,
         preprocess=spec,
-        pooling=request.plan.pooling,
-        thresholds=thresholds,
+        pooling=found.pooling,
+        thresholds=found.thresholds,
+        calibration=found.calibration,
         training=facts,
     )
     trained.model.save(folder / runs.MODEL)
     (folder / runs.RECORD).write_bytes(msgspec.json.format(msgspec.json.encode(record), indent=1))
+    part = learning.part
     np.savez_compressed(
         folder / runs.INPUTS,
-        calibration=_calibration(learning, request.plan.seed),
+        calibration=part.inputs[choose_calibration(part.inputs, part.truth, CALIBRATION_IMAGES, request.plan.seed)],
         validation=held.part.inputs,
         validation_truth=held.part.truth,
     )
     known = {sample.name: sample for sample in loaded.samples}
     placed = Split(*([known.get(s.name, s) for s in part] for part in (split.train, split.validation, split.test)))
     (folder / runs.PROVENANCE).write_bytes(runs.provenance(placed))
-    _keep_golden(folder / "golden", held, scores, thresholds)
-    metrics = {**facts, "history": trained.history, "validation": _report(folder, record, trained, held)}
+    _keep_golden(folder / "golden", held, found.scores, found.thresholds)
+    promised = msgspec.to_builtins({"thresholds": found.thresholds, "calibration": found.calibration})
+    metrics = {**facts, **promised, "history": trained.history, "validation": _report(folder, record, trained, held)}
     (folder / "metrics.json").write_bytes(msgspec.json.format(msgspec.json.encode(metrics), indent=1))
-    return {**facts, "thresholds": msgspec.to_builtins(thresholds)}
+    return {**facts, **promised}
 
 
 def _report(folder: Path, record: runs.RunRecord, trained: Trained, held: _Side) -> dict[str, Any]:
     """Writes the page on the validation images, which chose weights and thresholds, and returns their metrics."""
     judge = keras_judge(trained.model, record.preprocess, record.pooling, record.thresholds)
-    subject = Subject("float network, validation images", judge, record.preprocess, record.thresholds, set())
+    subject = Subject(
+        "The float network", judge, record.preprocess, record.thresholds, set(), record.pooling, record.calibration,
+        about=record.training,
+    )  # fmt: skip
     evaluation = evaluate(subject, held.samples)
     metrics = figures(evaluation)
+    metrics["robustness"] = robustness(evaluation)
     title = f"{record.name}: training report"
-    facts = {key: value for key, value in record.training.items() if not isinstance(value, list)}
-    page = render_report(title, evaluation, metrics, held_out=False, history=trained.history, facts=facts)
+    page = render_report(title, evaluation, metrics, held_out=False, history=trained.history)
     (folder / "report.html").write_text(page, encoding="utf-8")
     return metrics
 
@@ -201,7 +259,8 @@ def _facts(
         "weights": int(trained.model.count_params()),
         "best_step": trained.best_step,
         "train_seconds": round(trained.seconds, 1),
-        "plan": plan_as_dict(request.plan),
+        "network": request.network.facts(),
+        "plan": msgspec.to_builtins(request.plan),
         "versions": {
             "okng": __version__,
             "python": sys.version.split()[0],
@@ -211,14 +270,6 @@ def _facts(
             "opencv": cv2.__version__,
         },
     }
-
-
-def _calibration(side: _Side, seed: int) -> np.ndarray:
-    """Training inputs of both classes, as equal in number as there are: ranges without ng would clip the defects."""
-    rng = np.random.default_rng(seed)
-    half = CALIBRATION_IMAGES // 2
-    chosen = [rng.permutation(np.flatnonzero(side.part.truth == label))[:half] for label in (True, False)]
-    return side.part.inputs[np.concatenate(chosen)]
 
 
 def _keep_golden(folder: Path, side: _Side, scores: np.ndarray, thresholds: Thresholds) -> None:

@@ -23,16 +23,16 @@ PATIENCE_S = 60.0
 
 @pytest.fixture
 def shallow(monkeypatch):
-    """A network of one layer: it trains within a second."""
+    """A network of one layer in the place of the house's: it trains within a second."""
     import keras
 
-    from trainer import train as training
-
-    def network(shape):
+    def network(shape, classes, size):
+        del size
         inputs = keras.Input(shape)
-        return keras.Model(inputs, keras.layers.Conv2D(1, 8, strides=8, padding="same")(inputs))
+        return keras.Model(inputs, keras.layers.Conv2D(classes, 8, strides=8, padding="same", name="cam")(inputs))
 
-    monkeypatch.setattr(training, "house_network", network)
+    monkeypatch.setattr("trainer.networks.house.house", network)
+    monkeypatch.setattr("trainer.networks.weights.shipped_weights", lambda _name: None)
 
 
 def attributes(page: str, name: str) -> list[str]:
@@ -50,9 +50,10 @@ def assert_self_contained(page: str) -> None:
 
 def test_what_a_run_holds(tiny_run):
     files = {path.relative_to(tiny_run.run).as_posix() for path in tiny_run.run.rglob("*") if path.is_file()}
-    assert {name for name in files if not name.startswith("golden/")} == {
+    assert {name for name in files if not name.startswith(("golden/", "tensorboard/events."))} == {
         "run.json", "model.keras", "inputs.npz", "provenance.csv", "metrics.json", "report.html",
     }  # fmt: skip
+    assert any(name.startswith("tensorboard/events.") for name in files)
     golden = {name for name in files if name.startswith("golden/")}
     assert {"golden/ok-1.png", "golden/ng-1.png"} <= golden
     assert golden <= {f"golden/{label}-{number}.png" for label in ("ok", "ng") for number in range(1, 5)}
@@ -64,6 +65,13 @@ def test_the_record(tiny_run):
     assert record.name == "parts"
     assert record.preprocess.shape == (64, 64, 1), "the parts are grey"
     assert 0 < record.thresholds.ok_below <= record.thresholds.ng_from < 1
+    assert record.pooling.temperature != 1.0
+    promised = record.calibration
+    assert promised.scores == "float"
+    rows = [row for row in csv.DictReader((tiny_run.run / "provenance.csv").open()) if row["part"] == "validation"]
+    for label, bound in (("ng", promised.escape), ("ok", promised.false_reject)):
+        groups = [row["group"] for row in rows if row["label"] == label]
+        assert (bound.parts, bound.images) == (len(set(groups)), len(groups))
     facts = record.training
     assert facts["plan"]["steps"] == 12
     assert facts["masks"] > 10
@@ -77,7 +85,10 @@ def test_the_figures(tiny_run):
     printed = tiny_run.train.json
     assert printed.items() >= {key: metrics[key] for key in ("images", "validation_auroc", "best_step")}.items()
     Thresholds(**printed["thresholds"])
-    assert [row["step"] for row in metrics["history"]] == [12]
+    assert printed["calibration"] == metrics["calibration"]
+    assert printed["calibration"]["escape"]["bound"] > 0
+    assert [row["step"] for row in metrics["history"]] == list(range(1, len(metrics["history"]) + 1))
+    assert metrics["best_step"] <= len(metrics["history"]) <= 12
     validation = metrics["validation"]
     assert validation["images"] == sum(metrics["images"]["validation"].values())
     assert validation["auroc"] == pytest.approx(metrics["validation_auroc"], abs=1e-6)
@@ -137,6 +148,7 @@ def test_odd_names_a_bad_image_and_an_empty_folder_for_the_run(photos, okng, tmp
     assert "left out ok/3.png: not an image OpenCV can read" in done.err
     assert "training 2/2" in done.err
     assert "validation: AUROC" in done.out
+    assert "escapes: " in done.out
     assert f"okng convert {out}" in done.out
     record = read_run(out).record
     assert record.training["unreadable"] == ["ok/3.png"]
@@ -183,6 +195,8 @@ BAD_USE = {
     "unknown fold": (lambda photos: [photos, "--test-fold", 3], "fold 3 is not in the data; its folds are none"),
     "bad region": (lambda photos: [photos, "--region", "0,0,1"], "--region: 0,0,1 is not four fractions"),
     "region outside": (lambda photos: [photos, "--region", "0.5,0,0.6,1"], "does not lie within the frame"),
+    "no share": (lambda photos: [photos, "--target", "escape"], "--target escape: a share lies between 0 and 1"),
+    "no such target": (lambda photos: [photos, "--target", "f2"], "--target f2: give each at most once"),
     "no flat field": (lambda photos: [photos, "--flat-field", photos / "x.png"], "x.png: cannot be read"),
 }
 

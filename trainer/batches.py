@@ -1,0 +1,117 @@
+"""What the network is shown: balanced batches of varied images, and what is known of each place in them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Protocol
+
+import cv2
+import numpy as np
+
+from edge.contract.preprocess import centred
+from trainer.augment import augment
+from trainer.augment.defects import synthesize
+from trainer.augment.paste import copy_paste
+from trainer.plan import Plan
+
+TOUCHED_SHARE = 0.1
+"""Of a map cell's area: from this much on, a mask touches it."""
+
+Masked = tuple[np.ndarray, np.ndarray | None]
+Batch = tuple[np.ndarray, np.ndarray]
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """One side of a split, ready for the network.
+
+    `inputs` (n, height, width, channels) uint8; `truth` (n) True for ng; `masks` n of (height, width) uint8, 0 or 255,
+    or None where the place of the fault is not known.
+    """
+
+    inputs: np.ndarray
+    truth: np.ndarray
+    masks: list[np.ndarray | None]
+
+
+class Source(Protocol):
+    """What training draws from."""
+
+    def batch(self, step: int) -> Batch:
+        """Batch `step`, from 0; always the same for the same step."""
+
+
+def prefetched(source: Source, step: int) -> Iterator[Batch]:
+    """Batches from this one on, each made while the one before is learned from."""
+    with ThreadPoolExecutor(1, thread_name_prefix="batches") as maker:
+        following = maker.submit(source.batch, step)
+        while True:
+            step += 1
+            batch, following = following.result(), maker.submit(source.batch, step)
+            yield batch
+
+
+class Batches:
+    """Batches of a part; each follows from the plan's seed and its number alone, so that training can be resumed."""
+
+    def __init__(self, part: Part, grid: tuple[int, int], plan: Plan) -> None:
+        self._part, self._grid, self._plan = part, grid, plan
+        self._ok, self._ng = (np.flatnonzero(part.truth == label) for label in (False, True))
+        self._masked = [i for i in self._ng if part.masks[i] is not None]
+        self._places_known = bool(self._masked) or plan.recipe.synthetic > 0
+        self._ng_count = min(max(1, round(plan.batch * plan.ng_share)), plan.batch - 1)
+
+    def batch(self, step: int) -> Batch:
+        """Batch `step`, from 0: centred inputs (batch, height, width, channels) and targets (batch, rows, columns, 3).
+
+        Each class comes in an order of its own that shows every image equally often. Of the ng images some are ok
+        ones with a fault put in, as the recipe says.
+        """
+        ok_count = self._plan.batch - self._ng_count
+        ok = [self._in_turn(self._ok, step * ok_count + i, 0) for i in range(ok_count)]
+        ng = [self._in_turn(self._ng, step * self._ng_count + i, 1) for i in range(self._ng_count)]
+        rng = np.random.default_rng((self._plan.seed, 2, step))
+        shown = [(False, self._sound(i, rng)) for i in ok] + [(True, self._faulty(i, rng)) for i in ng]
+        targets = [target(is_ng, mask, self._grid, self._places_known) for is_ng, (_, mask) in shown]
+        return centred(np.stack([image for _, (image, _) in shown])), np.stack(targets)
+
+    def _in_turn(self, indices: np.ndarray, position: int, stream: int) -> int:
+        """The image at `position` of an endless row of shuffled rounds."""
+        round_, place = divmod(position, len(indices))
+        order = np.random.default_rng((self._plan.seed, stream, round_)).permutation(len(indices))
+        return int(indices[order[place]])
+
+    def _sound(self, index: int, rng: np.random.Generator) -> Masked:
+        """An ok image; an empty mask, where ng images have theirs, lets it vary as much as they do."""
+        image = self._part.inputs[index]
+        return augment(image, np.zeros(image.shape[:2], np.uint8) if self._masked else None, self._plan.recipe, rng)
+
+    def _faulty(self, index: int, rng: np.random.Generator) -> Masked:
+        """The ng image, or an ok one with a fault put in."""
+        recipe, chance = self._plan.recipe, rng.random()
+        sound, donor = (int(i) for i in rng.choice(self._ok, 2))
+        if chance < recipe.synthetic:
+            return synthesize(self._sound(sound, rng)[0], self._part.inputs[donor], rng)
+        if chance < recipe.synthetic + recipe.copy_paste and self._masked:
+            source = int(rng.choice(self._masked))
+            mask = self._part.masks[source]
+            assert mask is not None
+            pasted = copy_paste(self._part.inputs[sound], self._part.inputs[source], mask, rng)
+            return augment(*pasted, recipe, rng)
+        return augment(self._part.inputs[index], self._part.masks[index], recipe, rng)
+
+
+def target(is_ng: bool, mask: np.ndarray | None, grid: tuple[int, int], places_known: bool) -> np.ndarray:
+    """(rows, columns, 3) float32: is the image ng; does the fault touch this place; is that known.
+
+    Nothing of an ok image is faulty; that is said place by place only where masks say the same of ng images.
+    """
+    found = np.zeros((*grid, 3), np.float32)
+    found[..., 0] = is_ng
+    if mask is not None and is_ng:
+        covered = cv2.resize(mask, grid[::-1], interpolation=cv2.INTER_AREA)
+        found[..., 1] = covered > min(255 * TOUCHED_SHARE, 0.7 * float(covered.max()))
+    found[..., 2] = places_known and (mask is not None or not is_ng)
+    return found

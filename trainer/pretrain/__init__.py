@@ -1,0 +1,1 @@
+"""Start weights: a network that has looked for drawn faults on drawn surfaces before it sees a product."""
