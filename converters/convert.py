@@ -2,71 +2,141 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
+import keras
 import numpy as np
 
-from converters.quantize import quantize
+from converters.layers import LayerError, layer_errors
+from converters.quantize import Source, lighten
+from converters.remedies import Tell, quantise_well
 from edge import __version__
 from edge.contract.bundle import CARD, MODEL, PROVENANCE, read_bundle, write_bundle
-from edge.contract.cam import dequantise, pool, probability, score
-from edge.contract.card import Card, GoldenFrame, Parity, encode_card
+from edge.contract.cam import Pooling, Thresholds, dequantise, ng_probability, pool, score
+from edge.contract.card import Card, Format, GoldenFrame, Parity, Target, encode_card
 from edge.contract.images import read_image
+from edge.contract.keys import SigningKey
 from edge.contract.preprocess import preprocess
 from edge.contract.storage import refuse_taken
+from edge.errors import DataError
 from edge.inference.engine import Engine
+from trainer.calibrate import Calibrated, Held, calibrate
 from trainer.metrics import map_correlation
-from trainer.run import Run
+from trainer.run import Inputs, Run
 from trainer.train import predict_maps
 
-Tell = Callable[[str], None]
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """What was asked of a conversion. `remedies` and `layers` are of int8 alone."""
+
+    format: Format = "int8"
+    remedies: bool = True
+    layers: bool = False
+    target: Target | None = None
+    key: SigningKey | None = None
 
 
-def convert(run: Run, out: Path, tell: Tell) -> Card:
-    """Writes the bundle of a run to `out` and returns its card. Raises DataError, BundleError or UsageError."""
+@dataclass(frozen=True, slots=True)
+class Converted:
+    """A bundle's card; what was done so that int8 agrees with float, "" for nothing, and whether it does; its layers
+    where asked for."""
+
+    card: Card
+    remedy: str = ""
+    passes: bool = True
+    layers: tuple[LayerError, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class _Measured:
+    """A model on the validation inputs: how it is to judge, and how well it agrees with the float network."""
+
+    engine: Engine
+    calibrated: Calibrated
+    parity: Parity
+
+
+def convert(run: Run, out: Path, tell: Tell, wish: Wish = Wish()) -> Converted:
+    """Writes the bundle of a run to `out`, signed where there is a key.
+
+    Temperature and thresholds are chosen anew, on the scores of the bundle's model, by the target or by what the run's
+    were. Raises DataError, BundleError or UsageError.
+    """
     refuse_taken(out)  # said now: the work takes a while
     network, inputs, origin = run.model(), run.inputs(), run.provenance()
-    tell("quantising")
-    model = quantize(network, inputs.calibration)
-    engine = Engine(model)
-    tell("comparing float with int8")
-    parity = compare(
-        run, predict_maps(network, inputs.validation), [engine.invoke(i) for i in inputs.validation], engine
-    )
-    golden, frames = _golden_frames(run, engine)
-    record = run.record
-    card = Card(
+    _check(run, network, inputs)
+    float_maps = predict_maps(network, inputs.validation)  # now: remedies may change the network
+
+    def measure(model: bytes) -> _Measured:
+        engine = Engine(model)
+        maps = _maps(engine, inputs.validation)
+        found = _calibrated(run, inputs, maps, wish)
+        return _Measured(engine, found, compare(float_maps, maps, found.pooling, found.thresholds))
+
+    tell("quantising …")
+    remedy, passes = "", True
+    layers: tuple[LayerError, ...] = ()
+    if wish.format == "int8":
+        best = quantise_well(
+            network, inputs.calibration, lambda model: measure(model).parity, tell, remedies=wish.remedies
+        )
+        model, remedy, passes = best.model, best.remedy, best.passes
+        layers = tuple(layer_errors(best.source, model, inputs.validation)) if wish.layers else ()
+    else:
+        model = lighten(network, Source(network, inputs.calibration), wish.format)
+    measured = measure(model)
+    golden, frames = _golden_frames(run, measured.engine, measured.calibrated.pooling, measured.calibrated.thresholds)
+    card = _card(run, wish.format, measured, golden)
+    tell("writing the bundle …")
+    write_bundle(out, {MODEL: model, CARD: encode_card(card), PROVENANCE: origin, **frames}, wish.key)
+    read_bundle(out)
+    return Converted(card, remedy, passes, layers)
+
+
+def _check(run: Run, network: keras.Model, inputs: Inputs) -> None:
+    """Raises DataError when the network does not take the run's inputs, or does not give a map of one class."""
+    where, shape = run.path, run.record.preprocess.shape
+    for name, images in (("calibration", inputs.calibration), ("validation", inputs.validation)):
+        if images.dtype != np.uint8 or images.shape[1:] != shape or not len(images):
+            raise DataError(f"{where}: its {name} images {images.shape} are not {shape} uint8; train again")
+    ends = [network.input_shape, network.output_shape]
+    if not all(isinstance(end, tuple) for end in ends):
+        raise DataError(f"{where}: its network has several inputs or outputs; a board needs one image in, one map out")
+    if tuple(network.input_shape[1:]) != shape:
+        raise DataError(f"{where}: its network takes {network.input_shape[1:]}, its images are {shape}; train again")
+    if len(network.output_shape) != 4 or network.output_shape[-1] != 1:
+        raise DataError(f"{where}: its network gives {network.output_shape[1:]}, not a map (rows, columns, 1)")
+
+
+def _card(run: Run, kind: Format, measured: _Measured, golden: list[GoldenFrame]) -> Card:
+    record, found = run.record, measured.calibrated
+    return Card(
         name=record.name,
         created=datetime.now(UTC).isoformat(timespec="seconds"),
         made_by=f"okng {__version__}",
         preprocess=record.preprocess,
-        input=engine.input,
-        output=engine.output,
-        pooling=record.pooling,
-        thresholds=record.thresholds,
+        format=kind,
+        input=measured.engine.input,
+        output=measured.engine.output,
+        pooling=found.pooling,
+        thresholds=found.thresholds,
         golden=tuple(golden),
-        parity=parity,
+        parity=measured.parity,
+        calibration=found.calibration,
         training=record.training,
     )
-    tell("writing the bundle")
-    write_bundle(out, {MODEL: model, CARD: encode_card(card), PROVENANCE: origin, **frames})
-    read_bundle(out)
-    return card
 
 
-def compare(run: Run, float_maps: np.ndarray, units: list[np.ndarray], engine: Engine) -> Parity:
-    """The float network's maps (n, rows, columns, 1) against the int8 model's on the same inputs."""
-    record, output = run.record, engine.output
-    int8_maps = np.stack([dequantise(unit, output.scale, output.zero_point) for unit in units])
-    before, after = (
-        probability(pool(maps, record.pooling)[:, 0].astype(np.float64)) for maps in (float_maps, int8_maps)
-    )
-    equal = [record.thresholds.verdict(a) == record.thresholds.verdict(b) for a, b in zip(before, after, strict=True)]
+def compare(float_maps: np.ndarray, int8_maps: np.ndarray, pooling: Pooling, thresholds: Thresholds) -> Parity:
+    """Maps (n, rows, columns, classes) of two networks on the same inputs, both judged as the bundle judges."""
+    before, after = (ng_probability(pool(maps, pooling), pooling.temperature) for maps in (float_maps, int8_maps))
+    equal = [thresholds.verdict(a) == thresholds.verdict(b) for a, b in zip(before, after, strict=True)]
     gap = np.abs(before - after)
     return Parity(
-        images=len(units),
+        images=len(int8_maps),
         equal_verdicts=float(np.mean(equal)),
         score_difference_mean=float(gap.mean()),
         score_difference_max=float(gap.max()),
@@ -74,15 +144,29 @@ def compare(run: Run, float_maps: np.ndarray, units: list[np.ndarray], engine: E
     )
 
 
-def _golden_frames(run: Run, engine: Engine) -> tuple[list[GoldenFrame], dict[str, bytes]]:
+def _maps(engine: Engine, inputs: np.ndarray) -> np.ndarray:
+    output = engine.output
+    return np.stack([dequantise(engine.invoke(each), output.scale, output.zero_point) for each in inputs])
+
+
+def _calibrated(run: Run, inputs: Inputs, maps: np.ndarray, wish: Wish) -> Calibrated:
+    before = run.record.calibration
+    wanted = wish.target or (before.target if before else Target())
+    held = Held(pool(maps, run.record.pooling), inputs.validation_truth, run.validation_groups(len(maps)))
+    return calibrate(held, wanted, run.record.pooling, wish.format)
+
+
+def _golden_frames(
+    run: Run, engine: Engine, pooling: Pooling, thresholds: Thresholds
+) -> tuple[list[GoldenFrame], dict[str, bytes]]:  # fmt: skip
     record, output = run.record, engine.output
     golden, frames = [], {}
     for label, path in run.golden():
         units = engine.invoke(preprocess(read_image(path), record.preprocess))
         logits = dequantise(units, output.scale, output.zero_point)
-        found = score(logits, record.pooling)
+        found = score(logits, pooling)
         name = f"golden/{path.name}"
         frames[name] = path.read_bytes()
-        verdict = record.thresholds.verdict(found)
+        verdict = thresholds.verdict(found)
         golden.append(GoldenFrame(name, label, verdict, found, units.tobytes()))  # type: ignore[arg-type]
     return golden, frames

@@ -1,65 +1,171 @@
-"""A Keras network to a fully int8-quantised TFLite model."""
+"""A Keras network to a TFLite model that takes the preprocessed image as uint8 and gives an int8 map."""
 
 from __future__ import annotations
 
 import contextlib
 import io
 import logging
-from collections.abc import Iterator
+import re
+from collections.abc import Callable
+from typing import TypeVar
 
-import flatbuffers
 import keras
 import numpy as np
 import tensorflow as tf
-from tensorflow.lite.python import schema_py_generated as schema
+from ai_edge_litert import schema_py_generated as schema
+from tensorflow.lite.python.convert import mlir_quantize
+from tensorflow.lite.python.util import modify_model_io_type
 
-from edge.contract.preprocess import centred
+from converters.graph import Graph
+from converters.trace import observe
+from edge.contract.card import Format
+from edge.contract.preprocess import CENTRE, centred
+from edge.errors import DataError
 from edge.inference.quiet import quiet
 
 MAP_HEADROOM = 4.0
 """How much wider the map's range is than calibration saw. One unit is then not finer than what the rounding of other
 kernels changes, and a fault stronger than any seen does not clip."""
+FLOAT_HEADROOM = 1.5
+"""The same for the float formats: kernels hardly differ there, and only the stronger fault is left to think of."""
+
+_Made = TypeVar("_Made")
 
 
-def quantize(model: keras.Model, calibration: np.ndarray) -> bytes:
-    """The int8 model: uint8 input that takes the preprocessed image as it is, int8 map out, weights per channel.
+class Source:
+    """A network as a plain float TFLite model, and what its tensors take on over the calibration images.
 
-    `calibration` are model inputs (n, h, w, c) uint8 of both classes. In the first of them two corner pixels are set
-    to 0 and 255, so that the input's scale is exactly 1 and its zero point CENTRE, whatever the images hold.
+    `calibration` are model inputs (n, height, width, channels) uint8, of both classes.
     """
-    samples = calibration.copy()
-    samples[0, 0, 0, :], samples[0, -1, -1, :] = 0, 255
-    samples = centred(samples)
 
-    def representative() -> Iterator[list[np.ndarray]]:
-        for sample in samples:
-            yield [sample[None]]
+    def __init__(self, network: keras.Model, calibration: np.ndarray) -> None:
+        """Raises DataError when TFLite has no operator for a layer, or the network gives values that are no numbers."""
+        self.model = _to_tflite(network)
+        graph = Graph(self.model)
+        self._image, self._map = graph.input, graph.output
+        floats = [index for index in graph.activations() if graph.type(index) == "float32"]
+        self.seen = observe(self.model, floats, centred(calibration))
+        for index, seen in self.seen.items():
+            if not np.isfinite([seen.low, seen.high]).all():
+                raise DataError(f"{graph.name(index)}: takes values that are not numbers; train again")
 
-    converter = tf.lite.TFLiteConverter.from_keras_model(_with_batch_of_one(model))
-    logging.getLogger("tensorflow").setLevel(logging.ERROR)
-    converter.optimizations = [tf.lite.Optimize.DEFAULT]
-    converter.representative_dataset = representative
-    converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
-    converter.inference_input_type = tf.uint8
-    converter.inference_output_type = tf.int8
-    with quiet(), contextlib.redirect_stdout(io.StringIO()):
-        return _widen_output(bytes(converter.convert()))
+    def ranges(self, percentile: float) -> dict[int, tuple[float, float]]:
+        """The range of each tensor by its index; 100 keeps the extremes, less clips the rarest values.
 
+        The image's range makes its scale exactly 1 and its zero point CENTRE. The map is never clipped.
+        """
+        found = {}
+        for index, seen in self.seen.items():
+            low, high = seen.range(percentile)
+            found[index] = (low, max(high, low + 1e-6))  # a feature that never answers has a range of nothing
+        return {**found, self._image: (-float(CENTRE), 255.0 - CENTRE), self._map: self.map_range(MAP_HEADROOM)}
 
-def _widen_output(model: bytes) -> bytes:
-    """The same model with MAP_HEADROOM times the range of its output, about the same middle."""
-    content = schema.ModelT.InitFromPackedBuf(model, 0)
-    graph = content.subgraphs[0]
-    output = graph.tensors[graph.outputs[0]].quantization
-    middle = -float(output.zeroPoint[0]) * float(output.scale[0])
-    output.scale = [float(output.scale[0]) * MAP_HEADROOM]
-    output.zeroPoint = [round(-middle / output.scale[0])]
-    builder = flatbuffers.Builder(len(model))
-    builder.Finish(content.Pack(builder), b"TFL3")
-    return bytes(builder.Output())
+    def map_range(self, headroom: float) -> tuple[float, float]:
+        """The map's range, widened about its middle by this factor."""
+        low, high = self.seen[self._map].range(100)
+        middle, half = (low + high) / 2, max((high - low) / 2, 1e-3)
+        return middle - headroom * half, middle + headroom * half
 
 
-def _with_batch_of_one(model: keras.Model) -> keras.Model:
+def quantize(source: Source, percentile: float = 100.0) -> bytes:
+    """The int8 model, weights per channel. Raises DataError when an operator cannot be quantised."""
+    graph = Graph(source.model)
+    for index, (low, high) in source.ranges(percentile).items():
+        tensor = graph.tensors[index]
+        tensor.quantization = tensor.quantization or schema.QuantizationParametersT()
+        tensor.quantization.min, tensor.quantization.max = [low], [high]
+    model = bytes(_attempt(lambda: modify_model_io_type(mlir_quantize(graph.pack()), tf.uint8, tf.int8)))
+    _refuse_floats(Graph(model))
+    return model
+
+
+def lighten(network: keras.Model, source: Source, kind: Format) -> bytes:
+    """The model of a float format: its ends are those of the int8 model, so a board runs it no differently."""
+    model = _to_tflite(network, [tf.lite.Optimize.DEFAULT], [tf.float16] if kind == "float16" else [])
+    low, high = source.map_range(FLOAT_HEADROOM)
+    scale = (high - low) / 255
+    return _with_ends(Graph(model), scale, round(-low / scale) - 128)
+
+
+def _with_ends(graph: Graph, scale: float, zero_point: int) -> bytes:
+    """The model between two more operators: the uint8 image to float before it, the float map to int8 after it."""
+    image, logits = graph.input, graph.output
+    uint8 = _add_tensor(graph, image, b"image", schema.TensorType.UINT8, 1.0, CENTRE)
+    int8 = _add_tensor(graph, logits, b"map", schema.TensorType.INT8, scale, zero_point)
+    first = _operator(graph, schema.BuiltinOperator.DEQUANTIZE, uint8, image)
+    last = _operator(graph, schema.BuiltinOperator.QUANTIZE, logits, int8)
+    graph.body.operators = [first, *graph.body.operators, last]
+    graph.body.inputs, graph.body.outputs = [uint8], [int8]
+    graph.content.signatureDefs = []  # they name the float tensors
+    return graph.pack()
+
+
+def _add_tensor(graph: Graph, like: int, name: bytes, kind: int, scale: float, zero_point: int) -> int:
+    tensor = schema.TensorT()
+    tensor.shape, tensor.name, tensor.type, tensor.hasRank = list(graph.shape(like)), name, kind, True
+    tensor.quantization = schema.QuantizationParametersT()
+    tensor.quantization.scale, tensor.quantization.zeroPoint = [scale], [zero_point]
+    graph.tensors.append(tensor)
+    return len(graph.tensors) - 1
+
+
+def _operator(graph: Graph, code: int, source: int, target: int) -> schema.OperatorT:
+    kind = schema.OperatorCodeT()
+    kind.builtinCode = kind.deprecatedBuiltinCode = code
+    kind.version = 1
+    graph.content.operatorCodes.append(kind)
+    operator = schema.OperatorT()
+    operator.opcodeIndex = len(graph.content.operatorCodes) - 1
+    operator.inputs, operator.outputs = [source], [target]
+    return operator
+
+
+def _to_tflite(
+    network: keras.Model, optimizations: list[tf.lite.Optimize] | None = None, types: list[tf.DType] | None = None
+) -> bytes:  # fmt: skip
+    converter = tf.lite.TFLiteConverter.from_keras_model(_with_batch_of_one(network))
+    converter.optimizations = optimizations or []
+    converter.target_spec.supported_types = types or []
+    model = bytes(_attempt(converter.convert))
+    _refuse_dynamic(Graph(model))
+    return model
+
+
+def _with_batch_of_one(network: keras.Model) -> keras.Model:
     """The same network with a static shape, which accelerators need."""
-    inputs = keras.Input(batch_shape=(1, *model.input_shape[1:]), name="input")
-    return keras.Model(inputs, model(inputs, training=False))
+    inputs = keras.Input(batch_shape=(1, *network.input_shape[1:]), name="input")
+    return keras.Model(inputs, network(inputs, training=False))
+
+
+def _attempt(work: Callable[[], _Made]) -> _Made:
+    """What TensorFlow makes, without its chatter. Raises DataError where it refuses: it raises errors of any kind."""
+    logging.getLogger("tensorflow").setLevel(logging.ERROR)
+    try:
+        with quiet(), contextlib.redirect_stdout(io.StringIO()):
+            return work()
+    except Exception as error:
+        raise DataError(f"TensorFlow Lite cannot take this network: {_reason(str(error))}") from None
+
+
+def _reason(text: str) -> str:
+    """What is wrong, of TensorFlow's many lines: the operators it names as foreign, or else the first line."""
+    if foreign := re.search(r"(?:Custom|Flex) ops: (.+)", text):
+        return f"it has no operator for {foreign[1].strip()}"
+    return next(iter(text.strip().splitlines()), "no reason given")[:300]
+
+
+def _refuse_dynamic(graph: Graph) -> None:
+    for index in graph.activations():
+        if any(size < 0 for size in graph.shape(index)):
+            raise DataError(f"{graph.name(index)}: its shape {graph.shape(index)} is not fixed; a board needs it to be")
+
+
+def _refuse_floats(graph: Graph) -> None:
+    """What the quantiser cannot do in int8 it leaves in float32, between two conversions, and says nothing."""
+    for operator in graph.operators():
+        types = {graph.type(index) for index in (*operator.inputs, *operator.outputs)}
+        if "float32" in types and operator.name not in {"QUANTIZE", "DEQUANTIZE"}:
+            where = graph.name(operator.outputs[0])
+            raise DataError(
+                f"{operator.name} ({where}) cannot be quantised to int8; take another layer there, or --format float16"
+            )

@@ -1,0 +1,88 @@
+"""The int8 model of a network, with remedies where it does not say what the float network says."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import keras
+import numpy as np
+
+from converters.finetune import Tuning, fine_tune
+from converters.quantize import Source, quantize
+from edge.contract.card import Parity
+from trainer.train import predict_maps
+
+EQUAL_VERDICTS, MAP_CORRELATION = 0.99, 0.98
+"""The bar. A model below it in either is remedied; one verdict may differ though there are fewer than 100."""
+PERCENTILES = (99.99, 99.9)
+"""Where ranges are clipped, mildly first: a fault is rare too, and must not be clipped away with what is only rare."""
+
+TUNINGS = (Tuning(rate=1e-5), Tuning(rate=3e-4))
+"""Gently first: for a network that fails by a little, more does harm."""
+
+Tell = Callable[[str], None]
+Compare = Callable[[bytes], Parity]
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """An int8 model, the float model it was made of, what was done for it ("" for nothing), and how well it agrees."""
+
+    remedy: str
+    percentile: float
+    source: bytes
+    model: bytes
+    parity: Parity
+
+    @property
+    def passes(self) -> bool:
+        """Whether it reaches the bar."""
+        parity = self.parity
+        differ = round((1 - parity.equal_verdicts) * parity.images)
+        return differ <= max(1, (1 - EQUAL_VERDICTS) * parity.images) and parity.map_correlation >= MAP_CORRELATION
+
+
+def quantise_well(
+    network: keras.Model, calibration: np.ndarray, compare: Compare, tell: Tell, *, remedies: bool = True
+) -> Attempt:  # fmt: skip
+    """The first attempt that reaches the bar, or else the one whose scores lie closest to those of the float network.
+
+    In order: ranges as calibrated, ranges clipped, fine-tuning through fake quantisation, which changes the weights of
+    `network` in place. `calibration` are model inputs (n, height, width, channels) uint8; `compare` measures a model
+    against the float network, on other images. Raises DataError when the network cannot be quantised.
+    """
+    source = Source(network, calibration)
+
+    def attempt(remedy: str, source: Source, percentile: float) -> Attempt:
+        model = quantize(source, percentile)
+        found = Attempt(remedy, percentile, source.model, model, compare(model))
+        if remedy or not found.passes:
+            tell(f"{remedy or 'int8 as it comes'}: {describe(found.parity)}")
+        return found
+
+    tried = [attempt("", source, 100.0)]
+    if tried[0].passes or not remedies:
+        return tried[0]
+    for percentile in PERCENTILES:
+        tried.append(attempt(f"ranges clipped at {percentile} %", source, percentile))
+        if tried[-1].passes:
+            return tried[-1]
+    percentile, targets = _closest(tried).percentile, predict_maps(network, calibration)
+    for tuning in TUNINGS:
+        tell("fine-tuning through fake quantisation, minutes …")
+        fine_tune(network, calibration, targets, percentile, tuning)
+        tried.append(attempt(f"fine-tuned at a rate of {tuning.rate:g}", Source(network, calibration), percentile))
+        if tried[-1].passes:
+            return tried[-1]
+    return _closest(tried)
+
+
+def _closest(tried: list[Attempt]) -> Attempt:
+    """By the scores, which tell more than a verdict or two among a few hundred images; the earlier where equal."""
+    return min(tried, key=lambda attempt: attempt.parity.score_difference_mean)
+
+
+def describe(parity: Parity) -> str:
+    """The two figures of the bar, for people."""
+    return f"{parity.equal_verdicts:.1%} equal verdicts, maps correlate {parity.map_correlation:.4f}"
