@@ -1,0 +1,151 @@
+"""Means and spreads over the folds, as results.json and as a table for the docs."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from benchmarks.accuracy.trials import METHODS
+from edge.contract.bundle import read_bundle
+from edge.inference.engine import Engine
+
+FIGURES = {"auroc": "auroc", "ap": "ap", "peak_hit": "peak_hit_rate", "pixel_ap": "pixel_ap", "escape": "escape_rate",
+           "false_reject": "false_reject_rate", "review": "review_rate"}  # fmt: skip
+TINY = ("blowhole", "crack")
+"""Kinds of magnetic_tile whose faults are smallest: the test of a method."""
+INVOKES = 200
+
+
+def summarise(work: Path) -> dict[str, Any]:
+    """What `results.json` holds: the house network first, the other methods below `baselines`."""
+    methods = {method: _sets(work, method) for method in METHODS}
+    results: dict[str, Any] = {"sets": methods.pop("house"), "baselines": {k: v for k, v in methods.items() if v}}
+    bundles = sorted(work.glob("*/fold*/house/bundle"))
+    if bundles:
+        results |= {"int8": _int8(work), **_cost(work), **_speed(bundles[0])}
+    return results
+
+
+def _sets(work: Path, method: str) -> dict[str, Any]:
+    found = {}
+    for folder in sorted(path for path in work.iterdir() if path.is_dir() and path.name != "sets"):
+        files = sorted(folder.glob(f"fold*/{method}/evaluation/metrics.json"))
+        if files:
+            found[folder.name] = _folds([json.loads(file.read_text()) for file in files])
+    return found
+
+
+def _folds(folds: list[dict[str, Any]]) -> dict[str, Any]:
+    table: dict[str, Any] = {name: _spread(fold.get(key) for fold in folds) for name, key in FIGURES.items()}
+    table["tiny_peak_hit"] = _spread(_tiny_hit(fold) for fold in folds)
+    table["intervals"] = {
+        name: [fold["intervals"].get(FIGURES[name]) for fold in folds] for name in ("auroc", "ap", "peak_hit")
+    }
+    kinds = sorted({kind for fold in folds for kind in fold["kinds"]})
+    table["kinds"] = {
+        kind: {
+            name: _spread(fold["kinds"].get(kind, {}).get(key) for fold in folds)
+            for name, key in (("auroc", "auroc"), ("caught", "caught"), ("peak_hit", "peak_hit_rate"))
+        }
+        for kind in kinds
+    }
+    table["sizes"] = _sizes(folds)
+    table["folds"] = len(folds)
+    return table
+
+
+def _tiny_hit(fold: dict[str, Any]) -> float | None:
+    """Peak hit rate over all images of the kinds with the smallest faults."""
+    rows = [fold["kinds"][kind] for kind in TINY if kind in fold["kinds"]]
+    counts = [(row["images"], row["peak_hit_rate"]) for row in rows if row["peak_hit_rate"] is not None]
+    total = sum(images for images, _ in counts)
+    return sum(images * rate for images, rate in counts) / total if total else None
+
+
+def _sizes(folds: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """By the fault's share of the image, over the images of all folds together."""
+    merged: dict[str, dict[str, Any]] = {}
+    for fold in folds:
+        for row in fold["sizes"]:
+            into = merged.setdefault(json.dumps([row["from"], row["to"]]), {"images": 0, "caught": 0.0, "hit": 0.0})
+            into["images"] += row["images"]
+            into["caught"] += row["images"] * (row["recall"] or 0.0)
+            into["hit"] += row["images"] * (row["peak_hit_rate"] or 0.0)
+    return [
+        {"from": json.loads(key)[0], "to": json.loads(key)[1], "images": row["images"],
+         "recall": row["caught"] / row["images"], "peak_hit": row["hit"] / row["images"]}
+        for key, row in merged.items() if row["images"]
+    ]  # fmt: skip
+
+
+def _int8(work: Path) -> dict[str, float]:
+    """What int8 loses against the float network on held-out images, over all folds of all sets."""
+    rows = [json.loads(f.read_text())["int8"] for f in sorted(work.glob("*/fold*/house/evaluation/metrics.json"))]
+    means = {key: float(np.mean([row[key] for row in rows])) for key in
+             ("auroc_loss", "ap_loss", "equal_verdicts", "map_correlation")}  # fmt: skip
+    return {**means, "equal_verdicts_worst": min(row["equal_verdicts"] for row in rows),
+            "map_correlation_worst": min(row["map_correlation"] for row in rows)}  # fmt: skip
+
+
+def _cost(work: Path) -> dict[str, float]:
+    costs = [json.loads(file.read_text()) for file in sorted(work.glob("magnetic_tile/fold*/house/cost.json"))]
+    if not costs:
+        return {}
+    return {"training_s": float(np.mean([cost["wall_s"] for cost in costs])),
+            "training_peak_mib": max(cost["peak_mib"] for cost in costs)}  # fmt: skip
+
+
+def _speed(path: Path) -> dict[str, float]:
+    bundle = read_bundle(path)
+    engine = Engine(bundle.model)
+    image = np.zeros(bundle.card.preprocess.shape, np.uint8)
+    times = []
+    for _ in range(INVOKES):
+        started = time.perf_counter()
+        engine.invoke(image)
+        times.append(time.perf_counter() - started)
+    return {"invoke_ms": 1e3 * float(np.median(times)), "weights": bundle.card.training["weights"],
+            "weights_bytes": len(bundle.model)}  # fmt: skip
+
+
+def _spread(values: Iterable[float | None]) -> dict[str, float] | None:
+    known = [value for value in values if value is not None]
+    if not known:
+        return None
+    return {"mean": float(np.mean(known)), "std": float(np.std(known, ddof=1)) if len(known) > 1 else 0.0}
+
+
+def render_table(results: dict[str, Any]) -> str:
+    """Markdown: a row per set and method, mean ± standard deviation over the folds."""
+    lines = ["| set | method | folds | AUROC | AP | peak hit | pixel AP |", "|---|---|---|---|---|---|---|"]
+    for method, sets in {"house": results["sets"], **results["baselines"]}.items():
+        for name, row in sets.items():
+            cells = (_shown(row[key]) for key in ("auroc", "ap", "peak_hit", "pixel_ap"))
+            lines.append(f"| {name} | {method} | {row['folds']} | {' | '.join(cells)} |")
+    tiles = results["sets"].get("magnetic_tile")
+    if tiles:
+        lines += ["", "| kind of magnetic_tile | AUROC | peak hit |", "|---|---|---|"]
+        lines += [f"| {k} | {_shown(row['auroc'])} | {_shown(row['peak_hit'])} |" for k, row in tiles["kinds"].items()]
+        lines += ["", "| fault's share of the image | images | caught | peak hit |", "|---|---|---|---|"]
+        lines += [
+            f"| {_bin(row)} | {row['images']} | {row['recall']:.2f} | {row['peak_hit']:.2f} |" for row in tiles["sizes"]
+        ]
+    if "int8" in results:
+        lines += ["", "| | |", "|---|---|"]
+        lines += [f"| {key.replace('_', ' ')} | {value:.4g} |" for key, value in results["int8"].items()]
+        single = ("training_s", "training_peak_mib", "invoke_ms", "weights", "weights_bytes")
+        lines += [f"| {key.replace('_', ' ')} | {results[key]:.4g} |" for key in single if key in results]
+    return "\n".join(lines) + "\n"
+
+
+def _shown(spread: dict[str, float] | None) -> str:
+    return f"{spread['mean']:.3f} ± {spread['std']:.3f}" if spread else "–"
+
+
+def _bin(row: dict[str, Any]) -> str:
+    return f"{row['from']:.1%} to {row['to']:.1%}"
