@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 @click.option("--sign", help="Sign the bundle with this private key: a name in the folder of keys, or a file.")
 @click.option("--passphrase-file", type=click.Path(path_type=Path), help="Its first line is the key's passphrase.")
 @click.option("--format", "kind", default="int8", show_default=True, type=click.Choice(["int8", "float16", "dynamic"]),
-              help="How the model computes; the latter two in float32, slower, with smaller weights.")  # fmt: skip
+              help="How it computes: the latter two in float32, slower, their weights in 16 or 8 bits.")  # fmt: skip
 @click.option("--remedies/--no-remedies", default=True, show_default=True,
               help="Where int8 does not say what float says: clip ranges, then fine-tune (minutes).")  # fmt: skip
 @click.option("--layers", is_flag=True, help="Show where int8 loses, operator by operator, worst first.")

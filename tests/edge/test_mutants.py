@@ -1,6 +1,7 @@
 """Damaged and forged models: refused, or harmless on every golden frame; and whatever they do, only a child dies of it.
 
-The slow tests take 10,000 mutants each; with `-s` they print what became of them.
+The slow tests take 10,000 mutants each, and 2,000 (or OKNG_MUTANTS) where each needs a child; with `-s` they print
+what became of them.
 """
 
 from __future__ import annotations
@@ -30,6 +31,8 @@ from tests.edge.mutants import KINDS, mutants
 from tests.edge.test_daemon import BY_COMMAND, Running, station_file
 
 FEW, MANY = len(KINDS) * 4, 10_000
+FORKED = int(os.environ.get("OKNG_MUTANTS", "2000"))
+"""Of those that each need a child."""
 LOADS = 200
 """Mutants that a running daemon is sent, besides all that crash a child."""
 REFUSED_FOR = ("does not fit", "not trusted", "not signed")
@@ -138,7 +141,7 @@ def outcome(status: int, said: str, bundle: Path) -> str:
     return f"child died: {f'signal {-status}' if status < 0 else f'status {status}'}"
 
 
-@pytest.mark.parametrize("count", [len(KINDS), pytest.param(MANY, marks=[pytest.mark.slow, pytest.mark.timeout(0)])])
+@pytest.mark.parametrize("count", [len(KINDS), pytest.param(FORKED, marks=[pytest.mark.slow, pytest.mark.timeout(0)])])
 def test_a_forged_model_without_keys_is_refused_or_harmless_on_the_golden_set(
     bundle, capture, model, seal, tmp_path, count
 ) -> None:
