@@ -6,7 +6,9 @@ import contextlib
 import io
 import logging
 import re
-from collections.abc import Callable
+import signal
+import threading
+from collections.abc import Callable, Iterator
 from typing import TypeVar
 
 import keras
@@ -141,10 +143,28 @@ def _attempt(work: Callable[[], _Made]) -> _Made:
     """What TensorFlow makes, without its chatter. Raises DataError where it refuses: it raises errors of any kind."""
     logging.getLogger("tensorflow").setLevel(logging.ERROR)
     try:
-        with quiet(), contextlib.redirect_stdout(io.StringIO()):
+        with quiet(), contextlib.redirect_stdout(io.StringIO()), _interrupt_afterwards():
             return work()
     except Exception as error:
         raise DataError(f"TensorFlow Lite cannot take this network: {_reason(str(error))}") from None
+
+
+@contextlib.contextmanager
+def _interrupt_afterwards() -> Iterator[None]:
+    """Ctrl-C and SIGTERM wait until TensorFlow is done: raised within its callbacks they come out as other errors."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    waiting: list[int] = []
+    numbers = (signal.SIGINT, signal.SIGTERM)
+    before = [signal.signal(number, lambda given, _frame: waiting.append(given)) for number in numbers]
+    try:
+        yield
+    finally:
+        for number, handler in zip(numbers, before, strict=True):
+            signal.signal(number, handler)
+        if waiting:
+            raise KeyboardInterrupt
 
 
 def _reason(text: str) -> str:

@@ -72,13 +72,13 @@ def _sizes(folds: list[dict[str, Any]]) -> list[dict[str, Any]]:
     merged: dict[str, dict[str, Any]] = {}
     for fold in folds:
         for row in fold["sizes"]:
-            into = merged.setdefault(json.dumps([row["from"], row["to"]]), {"images": 0, "caught": 0.0, "hit": 0.0})
+            into = merged.setdefault(json.dumps([row["from"], row["below"]]), {"images": 0, "caught": 0.0, "hit": 0.0})
             into["images"] += row["images"]
-            into["caught"] += row["images"] * (row["recall"] or 0.0)
+            into["caught"] += row["images"] * (row["caught"] or 0.0)
             into["hit"] += row["images"] * (row["peak_hit_rate"] or 0.0)
     return [
-        {"from": json.loads(key)[0], "to": json.loads(key)[1], "images": row["images"],
-         "recall": row["caught"] / row["images"], "peak_hit": row["hit"] / row["images"]}
+        {"from": json.loads(key)[0], "below": json.loads(key)[1], "images": row["images"],
+         "caught": row["caught"] / row["images"], "peak_hit": row["hit"] / row["images"]}
         for key, row in merged.items() if row["images"]
     ]  # fmt: skip
 
@@ -133,7 +133,7 @@ def render_table(results: dict[str, Any]) -> str:
         lines += [f"| {k} | {_shown(row['auroc'])} | {_shown(row['peak_hit'])} |" for k, row in tiles["kinds"].items()]
         lines += ["", "| fault's share of the image | images | caught | peak hit |", "|---|---|---|---|"]
         lines += [
-            f"| {_bin(row)} | {row['images']} | {row['recall']:.2f} | {row['peak_hit']:.2f} |" for row in tiles["sizes"]
+            f"| {_bin(row)} | {row['images']} | {row['caught']:.2f} | {row['peak_hit']:.2f} |" for row in tiles["sizes"]
         ]
     if "int8" in results:
         lines += ["", "| | |", "|---|---|"]
@@ -148,4 +148,4 @@ def _shown(spread: dict[str, float] | None) -> str:
 
 
 def _bin(row: dict[str, Any]) -> str:
-    return f"{row['from']:.1%} to {row['to']:.1%}"
+    return f"{row['from']:.1%} to {row['below']:.1%}"
