@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -11,6 +10,7 @@ import msgspec
 from edge.contract.cam import Pooling
 from edge.errors import UsageError
 from trainer.augment import STANDARD, Recipe, read_recipe
+from trainer.augment.recipes import explain_setting
 
 Share = Annotated[float, msgspec.Meta(ge=0.0, le=1.0)]
 Weight = Annotated[float, msgspec.Meta(ge=0.0)]
@@ -61,15 +61,7 @@ def read_settings(path: Path) -> dict[str, Any]:
     except OSError as error:
         raise UsageError(f"{path}: cannot be read: {error.strerror}") from None
     except msgspec.ValidationError as error:
-        raise UsageError(f"{path}: {_explain(str(error))}") from None
+        raise UsageError(f"{path}: {explain_setting(error, Plan)}") from None
     except (ValueError, RecursionError) as error:
         raise UsageError(f"{path}: not TOML: {error}") from None
     return {key: getattr(plan, key) for key in settings}
-
-
-def _explain(message: str) -> str:
-    if not message.startswith("Object contains unknown field"):
-        return message
-    key = message.split("`")[1]
-    known = difflib.get_close_matches(key, Plan.__struct_fields__) or Plan.__struct_fields__
-    return f"{key}: no such key; allowed here: {', '.join(known)}"

@@ -98,16 +98,17 @@ def read_recipe(name: str) -> Recipe:
     try:
         return msgspec.toml.decode(data, type=Recipe)
     except msgspec.ValidationError as error:
-        raise UsageError(f"{path}: {_explain(str(error))}") from None
+        raise UsageError(f"{path}: {explain_setting(error, Recipe)}") from None
     except (ValueError, RecursionError) as error:
         raise UsageError(f"{path}: not TOML: {error}") from None
 
 
-def _explain(message: str) -> str:
-    """msgspec's message, the key first; for an unknown key what is like it, or all there are."""
+def explain_setting(error: msgspec.ValidationError, of: type[msgspec.Struct]) -> str:
+    """msgspec's message, the key first; for an unknown key what is like it in `of`, or all there are."""
+    message = str(error)
     if message.startswith("Object contains unknown field"):
         key = message.split("`")[1]
-        allowed = difflib.get_close_matches(key, Recipe.__struct_fields__) or Recipe.__struct_fields__
+        allowed = difflib.get_close_matches(key, of.__struct_fields__) or of.__struct_fields__
         return f"{key}: no such key; allowed here: {', '.join(allowed)}"
     text, _, key = message.partition(" - at `$.")
     return f"{key.rstrip('`')}: {text[:1].lower()}{text[1:]}" if key else text
