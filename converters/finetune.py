@@ -149,7 +149,7 @@ def _is_folded(layer: layers.Layer) -> bool:
 def _kernels(layer: layers.Layer) -> list[tuple[keras.Variable, tuple[int, ...]]]:
     """The weights that int8 rounds, each with the axes over which one channel's scale is shared."""
     found = []
-    for variable in layer.trainable_variables:
+    for variable in layer.weights:  # those that training left alone are rounded too
         if len(variable.shape) < 2:
             continue
         depthwise = isinstance(layer, layers.DepthwiseConv2D) or "depthwise" in variable.name

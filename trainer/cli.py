@@ -20,14 +20,14 @@ from trainer.pretrain.cli import pretrain
 @click.command()
 @click.argument("data", type=click.Path(path_type=Path))
 @click.option("--out", required=True, type=click.Path(path_type=Path), help="Folder of the run; must not exist yet.")
-@click.option("--network", default="house-m", show_default=True, metavar="NAME[,OPTION=VALUE…]",
+@click.option("--network", default="efficientnet-lite0", show_default=True, metavar="NAME[,OPTION=VALUE…]",
               help=f"One of {', '.join(NAMES)}. From mobilenetv2 on: stride=8 or 16; mobilenetv2: also alpha=0.35 to "
               "1.4.")  # fmt: skip
 @click.option("--weights", default="start", show_default=True, metavar="none|start|imagenet|FILE",
               help="What the network starts with; FILE is .keras (of a run) or .h5 (of a backbone).")  # fmt: skip
 @click.option("--tuning", metavar="frozen-cached|frozen|fine-tune[:LAYER]",
               help="What learns, where it starts with weights: the head, without or with variation of the images, or "
-              "all from LAYER on. Default: all.")  # fmt: skip
+              "all from LAYER on. Default: what suits the network.")  # fmt: skip
 @click.option(
     "--size", type=click.IntRange(32, 1024), help="Side of the input, pixels. Default: 224, or the network's own."
 )

@@ -10,7 +10,7 @@ import click
 @click.command()
 @click.argument("data", type=click.Path(path_type=Path))
 @click.option("--recipe", default="standard", show_default=True, metavar="NAME|FILE",
-              help="none, gentle, standard, varied, strong, or a TOML file with the same keys.")  # fmt: skip
+              help="none, gentle, standard, strong, or a TOML file with the same keys.")  # fmt: skip
 @click.option("--out", required=True, type=click.Path(path_type=Path), help="The new picture, a PNG.")
 @click.option("--seed", default=0, show_default=True, type=click.IntRange(0, 2**32 - 1),
               help="The same seed draws the same sheet.")  # fmt: skip

@@ -22,10 +22,10 @@ INVOKES = 200
 
 
 def summarise(work: Path) -> dict[str, Any]:
-    """What `results.json` holds: the house network first, the other methods below `baselines`."""
+    """What `results.json` holds: the default settings first, the other methods below `baselines`."""
     methods = {method: _sets(work, method) for method in METHODS}
-    results: dict[str, Any] = {"sets": methods.pop("house"), "baselines": {k: v for k, v in methods.items() if v}}
-    bundles = sorted(work.glob("*/fold*/house/bundle"))
+    results: dict[str, Any] = {"sets": methods.pop("default"), "baselines": {k: v for k, v in methods.items() if v}}
+    bundles = sorted(work.glob("*/fold*/default/bundle"))
     if bundles:
         results |= {"int8": _int8(work), **_cost(work), **_speed(bundles[0])}
     return results
@@ -85,7 +85,7 @@ def _sizes(folds: list[dict[str, Any]]) -> list[dict[str, Any]]:
 
 def _int8(work: Path) -> dict[str, float]:
     """What int8 loses against the float network on held-out images, over all folds of all sets."""
-    rows = [json.loads(f.read_text())["int8"] for f in sorted(work.glob("*/fold*/house/evaluation/metrics.json"))]
+    rows = [json.loads(f.read_text())["int8"] for f in sorted(work.glob("*/fold*/default/evaluation/metrics.json"))]
     means = {key: float(np.mean([row[key] for row in rows])) for key in
              ("auroc_loss", "ap_loss", "equal_verdicts", "map_correlation")}  # fmt: skip
     return {**means, "equal_verdicts_worst": min(row["equal_verdicts"] for row in rows),
@@ -93,7 +93,7 @@ def _int8(work: Path) -> dict[str, float]:
 
 
 def _cost(work: Path) -> dict[str, float]:
-    costs = [json.loads(file.read_text()) for file in sorted(work.glob("magnetic_tile/fold*/house/cost.json"))]
+    costs = [json.loads(file.read_text()) for file in sorted(work.glob("magnetic_tile/fold*/default/cost.json"))]
     if not costs:
         return {}
     return {"training_s": float(np.mean([cost["wall_s"] for cost in costs])),
@@ -123,7 +123,7 @@ def _spread(values: Iterable[float | None]) -> dict[str, float] | None:
 def render_table(results: dict[str, Any]) -> str:
     """Markdown: a row per set and method, mean ± standard deviation over the folds."""
     lines = ["| set | method | folds | AUROC | AP | peak hit | pixel AP |", "|---|---|---|---|---|---|---|"]
-    for method, sets in {"house": results["sets"], **results["baselines"]}.items():
+    for method, sets in {"default": results["sets"], **results["baselines"]}.items():
         for name, row in sets.items():
             cells = (_shown(row[key]) for key in ("auroc", "ap", "peak_hit", "pixel_ap"))
             lines.append(f"| {name} | {method} | {row['folds']} | {' | '.join(cells)} |")

@@ -65,7 +65,8 @@ class OneClass:
 
 
 METHODS: Mapping[str, Trained | OneClass] = {
-    "house": Trained(),
+    "default": Trained(),
+    "house": Trained(("--network", "house-m")),
     "gap": Trained(("--network", "gap", "--recipe", "gentle")),
     "seed": Trained(("--network", "plain", "--recipe", "gentle")),
     "patchcore": OneClass(),

@@ -61,9 +61,7 @@ def test_a_file_that_is_not_text_is_refused(tmp_path):
 
 
 def test_neither_a_name_nor_a_file(tmp_path):
-    with pytest.raises(
-        UsageError, match=r"mild: neither a recipe \(none, gentle, standard, varied, strong\) nor a file"
-    ):
+    with pytest.raises(UsageError, match=r"mild: neither a recipe \(none, gentle, standard, strong\) nor a file"):
         read_recipe("mild")
     with pytest.raises(UsageError, match="neither a recipe"):
         read_recipe(str(tmp_path))

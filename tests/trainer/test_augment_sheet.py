@@ -77,7 +77,7 @@ def test_faults_smaller_than_a_pixel_of_the_input_still_have_a_mask(tmp_path, ph
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (("--recipe", "mild"), "mild: neither a recipe (none, gentle, standard, varied, strong) nor a file to read"),
+        (("--recipe", "mild"), "mild: neither a recipe (none, gentle, standard, strong) nor a file to read"),
         (("--out", "sheet.jpg"), "the sheet is a PNG"),
     ],
 )

@@ -144,7 +144,9 @@ def test_each_has_settings_that_a_plan_can_take():
     for name in NAMES:
         assert 32 <= recommended(name).size <= 1024
         msgspec.convert(msgspec.to_builtins(Plan(**recommended(name).changes())), Plan)
-    assert recommended("house-m").changes() == {}, "the plan's own settings are for the house network"
+    default = read_choice("efficientnet-lite0", "start")
+    assert default.plan_changes() == {}, "the plan's own settings are for the network that is the default"
+    assert default.tuning == Tuning("fine-tune", "block4a_expand_conv")
     regression = Plan(**recommended("plain-regression").changes())
     assert (regression.loss, regression.optimiser, regression.pooling.kind) == ("mae", "rmsprop", "average")
     assert recommended("plain-regression").size == 325
@@ -154,9 +156,10 @@ def test_what_has_learned_before_learns_slowly():
     tuned, frozen = (
         read_choice("vgg16", "imagenet", way).plan_changes() for way in ("fine-tune:block3_conv1", "frozen")
     )
-    assert tuned["learning_rate"] < Plan().learning_rate / 5
+    assert tuned["learning_rate"] < Plan().learning_rate / 2
     assert "learning_rate" not in frozen
     assert read_choice("vgg16").plan_changes() == {}
+    assert read_choice("efficientnet-lite0").tuning == Tuning(), "drawn at random, all of it must learn"
 
 
 @pytest.mark.parametrize(("shape", "classes"), [((32, 32, 2), 1), ((32, 32), 1), ((0, 32, 1), 1), ((32, 32, 1), 0)])
@@ -391,7 +394,7 @@ def test_features_come_in_the_order_that_images_would():
         (["--network", "hous-m"], "--network hous-m: there is none of this name; did you mean house-m?"),
         (["--network", "vgg16,alpha=1"], "takes no option 'alpha'"),
         (["--tuning", "thawed"], "--tuning thawed: is none of"),
-        (["--tuning", "frozen", "--weights", "none"], "--tuning frozen: house-m starts with random weights"),
+        (["--tuning", "frozen", "--weights", "none"], "--tuning frozen: efficientnet-lite0 starts with random weights"),
         (["--weights", "nowhere.h5"], "--weights nowhere.h5: is neither none, start, imagenet, nor a file"),
     ],
 )
@@ -504,12 +507,13 @@ def test_every_backbone_takes_its_weights_from_a_file(name, stride, backbone_fil
 
 
 @pytest.mark.slow
-def test_batch_normalisation_that_has_learned_stays_as_it_is(backbone_file):
+def test_from_a_layer_on_everything_learns_and_nothing_before_it(backbone_file):
     tuning = Tuning("fine-tune", "block_5_expand")
     network = assemble("mobilenetv2", (64, 64, 1), weights=str(backbone_file("mobilenetv2")), tuning=tuning)
     before, after = two_steps(network, images(4, (64, 64, 1)))
     found = moved(network, before, after)
-    assert found == {"block_5_expand", "block_5_depthwise", "block_5_project", "block_6_expand", CAM}
+    convolutions = {"block_5_expand", "block_5_depthwise", "block_5_project", "block_6_expand"}
+    assert found == convolutions | {f"{name}_BN" for name in convolutions} | {CAM}
 
 
 @pytest.mark.slow

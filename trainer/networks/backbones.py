@@ -34,7 +34,8 @@ class Entrance:
 
 
 _TF = Entrance(np.full(3, 1 / 127.5), np.full(3, -1.0))
-_LITE = Entrance(np.full(3, 1 / 128), np.full(3, -127 / 128))
+_LITE = Entrance(np.full(3, 2 / 128), np.full(3, -2 * 127 / 128))
+"""Twice the contrast of the published preprocessing: a standardised image has half of what a photograph has."""
 _CAFFE = Entrance(np.ones(3), -np.array([103.939, 116.779, 123.68]), rgb=False)
 _TORCH = Entrance(1 / IMAGENET_SIGMA, -255 * IMAGENET_MEAN / IMAGENET_SIGMA)
 """255 times what the convolutions get: the application divides by 255 itself."""
@@ -70,7 +71,7 @@ _BLOCKS = {8: "block4a_expand_activation", 16: "block6a_expand_activation"}
 
 BACKBONES = {
     "mobilenetv2": Backbone(_application("MobileNetV2"), _TF, {8: "block_6_expand_relu", 16: "block_13_expand_relu"}),
-    "efficientnet-lite0": Backbone(_lite0, _LITE, _BLOCKS, published=False),
+    "efficientnet-lite0": Backbone(_lite0, _LITE, {8: "block4a_expand_activation", 16: "block5c_add"}, published=False),
     "efficientnetb0": Backbone(_application("EfficientNetB0"), _TORCH, _BLOCKS),
     "resnet50": Backbone(_application("ResNet50"), _CAFFE, {8: "conv3_block4_out", 16: "conv4_block6_out"}),
     "vgg16": Backbone(_application("VGG16"), _CAFFE, {8: "block4_conv3", 16: "block5_conv3"}),

@@ -16,7 +16,7 @@ from trainer.networks.tuning import Tuning, read_tuning
 class Choice:
     """`weights` is "none", "start", "imagenet" or a file, as in `trainer.networks.weights.start`."""
 
-    name: str = "house-m"
+    name: str = "efficientnet-lite0"
     options: Mapping[str, Any] = field(default_factory=dict)
     weights: str = "none"
     tuning: Tuning = Tuning()
@@ -42,4 +42,5 @@ def read_choice(network: str, weights: str = "none", tuning: str | None = None) 
         if not equals or key in options:
             raise UsageError(f"--network {network}: {setting!r} is no new option; write NAME,OPTION=VALUE,…")
         options[key] = value
-    return Choice(name, checked_options(name, options), weights, read_tuning(tuning) if tuning else Tuning())
+    way = read_tuning(tuning) if tuning else Tuning() if weights == "none" else recommended(name).tuning
+    return Choice(name, checked_options(name, options), weights, way)

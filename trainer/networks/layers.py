@@ -14,7 +14,8 @@ def cam_head(features: keras.KerasTensor, classes: int, dropout: float = 0.0) ->
     """The map (rows, columns, classes) of features (rows, columns, channels): one 1x1 convolution, as in CAM."""
     if dropout:
         features = layers.Dropout(dropout, name=CAM_DROPOUT)(features)
-    return layers.Conv2D(classes, 1, name=CAM)(features)
+    small = keras.initializers.RandomNormal(stddev=0.01)  # of features of any scale: nothing is sure at the start
+    return layers.Conv2D(classes, 1, kernel_initializer=small, name=CAM)(features)
 
 
 def adapted(x: keras.KerasTensor, kernel: np.ndarray, bias: np.ndarray) -> keras.KerasTensor:

@@ -14,7 +14,7 @@ from keras import layers
 from edge.contract.preprocess import centred
 from edge.errors import UsageError
 from trainer.networks.layers import ADAPT, CAM, CAM_DROPOUT
-from trainer.networks.registry import build, entry_of
+from trainer.networks.registry import build
 from trainer.networks.tuning import Tuning
 from trainer.networks.weights import start
 
@@ -44,9 +44,7 @@ def assemble(
 ) -> Network:  # fmt: skip
     """The network `name` with its first weights, set to learn as `tuning` says; without one, all of it learns.
 
-    Options as for `build`, weights as for `trainer.networks.weights.start`. Where a backbone's weights have learned
-    before, its batch normalisation stays as it was learned: a few hundred images cannot better it.
-    Raises UsageError.
+    Options as for `build`, weights as for `trainer.networks.weights.start`. Raises UsageError.
     """
     tuning = tuning or Tuning()
     model = build(name, shape, classes, **options)
@@ -56,12 +54,10 @@ def assemble(
             f"--tuning {tuning}: {name} starts with random weights, so all of it must learn; give --weights"
         )
     first = _first_learning(model, tuning)
-    still = entry_of(name).backbone and learned
     learns = False
     for layer in model.layers:
         learns = learns or layer.name == first
-        norm = isinstance(layer, layers.BatchNormalization)
-        layer.trainable = learns and layer.name != ADAPT and not (still and norm)
+        layer.trainable = learns and layer.name != ADAPT
     middle = model.get_layer(_head_start(model)).input
     halves = keras.Model(model.input, middle), keras.Model(middle, model.output)
     return Network(name, model, *halves, tuning, first)

@@ -1,4 +1,4 @@
-"""Start weights as `okng pretrain` writes them: where they lie, and how they get into a network."""
+"""Start weights: where they lie, what of a network they are, and how they get into one."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import numpy as np
 
 from edge.errors import UsageError
 from edge.shipped import shipped
+from trainer.networks.layers import ADAPT, CAM
 
 
 def shipped_weights(name: str) -> Path | None:
@@ -19,9 +20,11 @@ def shipped_weights(name: str) -> Path | None:
 
 
 def put_weights(model: keras.Model, file: Path) -> None:
-    """Sets all weights of `model` from a file of `okng pretrain`, but the head's where that has more classes.
+    """Sets the weights of `model` from a .npz file: of its body, and of its head where that has as many classes.
 
-    A network in colour starts with each channel seen as grey is: so its first kernel is shared out among them.
+    Its arrays w000, w001, … are those of the body's layers in their order, then the head's if it has learned; a file
+    may go on where the network is cut off. A network in colour whose weights have learned from grey starts with each
+    channel seen as grey is: so its first kernel is shared out among them.
     Raises UsageError when the file cannot be read or is of another network.
     """
     try:
@@ -29,11 +32,25 @@ def put_weights(model: keras.Model, file: Path) -> None:
             given = [arrays[name].astype(np.float32) for name in sorted(arrays.files) if name.startswith("w")]
     except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
         raise UsageError(f"--weights {file}: cannot be read: {error}") from None
-    own = model.get_weights()
-    if given and given[0].ndim == 4 and model.input_shape[-1] == 3 != given[0].shape[2]:
+    own = [value for layer in body(model) for value in layer.get_weights()]
+    if given and given[0].ndim == 4 and given[0].shape[2] == 1 and model.input_shape[-1] == 3:
         given[0] = np.repeat(given[0], 3, axis=2) / 3
-    heads = len(own) - 2  # kernel and bias of the CAM head
-    if len(given) != len(own) or any(a.shape != b.shape for a, b in zip(given[:heads], own[:heads], strict=True)):
+    if [value.shape for value in given[: len(own)]] != [value.shape for value in own]:
         raise UsageError(f"--weights {file}: are of another network than {model.name}")
-    fitting = [a if a.shape == b.shape else b for a, b in zip(given, own, strict=True)]
-    model.set_weights(fitting)
+    for layer in body(model):
+        count = len(layer.get_weights())
+        layer.set_weights(given[:count])
+        del given[:count]
+    head = model.get_layer(CAM)
+    if [value.shape for value in given] == [value.shape for value in head.get_weights()]:
+        head.set_weights(given)
+
+
+def body(model: keras.Model) -> list[keras.layers.Layer]:
+    """The layers that learn, in their order: all but the head. Preprocessing is each network's own."""
+    skipped = keras.layers.Normalization
+    return [
+        layer
+        for layer in model.layers
+        if layer.get_weights() and layer.name not in (ADAPT, CAM) and not isinstance(layer, skipped)
+    ]

@@ -6,9 +6,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from difflib import get_close_matches
 from importlib import import_module
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 from edge.errors import UsageError
+from trainer.networks.tuning import Tuning
 
 if TYPE_CHECKING:
     import keras
@@ -16,33 +17,23 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Recommended:
-    """Settings a network is best trained with; None is what a plan says by default.
+    """How a network is best trained, where that is not what a plan says by default.
 
-    `size` is the side of the input in pixels. "crossentropy" and "mae" compare the truth, 0 or 1, with the score, the
-    logistic function of the pooled map. `pooling` is a kind of `edge.contract.cam.Pooling`. `fine_tuning_rate` is the
-    learning rate for weights that have learned before.
+    `size` is the side of the input in pixels. `plan` holds fields of a `Plan` as a file would say them; those of
+    `fine_tuning` take their place where all that learns has learned before. `tuning` is the way to go on from weights
+    that have.
     """
 
     size: int = 224
-    loss: Literal["crossentropy", "mae"] | None = None
-    optimiser: Literal["adamw", "rmsprop"] | None = None
-    pooling: Literal["topk", "average"] | None = None
-    batch: int | None = None
-    learning_rate: float | None = None
-    fine_tuning_rate: float | None = None
+    plan: Mapping[str, Any] = field(default_factory=dict)
+    fine_tuning: Mapping[str, Any] = field(default_factory=dict)
+    tuning: Tuning = Tuning()
 
     def changes(self, *, fine_tuning: bool = False) -> dict[str, Any]:
-        """Fields of a `Plan` that this network wants otherwise; `fine_tuning`: all of it has learned before."""
-        from edge.contract.cam import Pooling
+        """Fields of a `Plan` that this network wants otherwise."""
+        from trainer.plan import settings_of
 
-        found = {
-            "loss": self.loss,
-            "optimiser": self.optimiser,
-            "pooling": Pooling(self.pooling) if self.pooling else None,
-            "batch": self.batch,
-            "learning_rate": self.fine_tuning_rate if fine_tuning else self.learning_rate,
-        }
-        return {key: value for key, value in found.items() if value is not None}
+        return settings_of({**self.plan, **(self.fine_tuning if fine_tuning else {})})
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,18 +57,30 @@ class Entry:
 
 
 def _house(size: str) -> Entry:
-    return Entry("house", "house", {"size": size})
+    return Entry("house", "house", {"size": size}, recommended=_HOUSE)
 
 
-def _backbone(name: str, **options: tuple[Any, ...]) -> Entry:
+def _backbone(name: str, recommended: Recommended | None = None, **options: tuple[Any, ...]) -> Entry:
     options = {"stride": (8, 16), **options}
-    settings = Recommended(fine_tuning_rate=1e-4)
+    settings = recommended or Recommended(fine_tuning={"learning_rate": 1e-4})
     return Entry("backbones", "backbone_network", {"name": name}, options, settings, backbone=True)
 
 
-_PLAIN = Recommended(loss="crossentropy", optimiser="rmsprop", batch=32, learning_rate=1e-3)
-_GAP = Recommended(pooling="average")
-_REGRESSION = Recommended(325, "mae", "rmsprop", "average", batch=8, learning_rate=1e-3)
+_LITE = Recommended(tuning=Tuning("fine-tune", "block4a_expand_conv"))
+_FAULTS = {
+    "flip_horizontal": True, "flip_vertical": True, "rotation_deg": 8.0, "shift": 0.04, "zoom": 0.08, "contrast": 0.15,
+    "brightness": 10.0, "copy_paste": 0.1, "synthetic": 0.3,
+}  # fmt: skip
+"""Gentle, with faults put in: stronger changes of tone cost a house network more than they gave (docs/decisions/)."""
+_HOUSE = Recommended(
+    plan={"steps": 2000, "learning_rate": 1.5e-3, "weight_decay": 1e-3, "places_weight": 1.0, "recipe": _FAULTS}
+)
+_PLAIN = Recommended(plan={**_HOUSE.plan, "optimiser": "rmsprop", "batch": 32, "learning_rate": 1e-3})
+_GAP = Recommended(plan={**_HOUSE.plan, "pooling": {"kind": "average"}})
+_REGRESSION = Recommended(
+    325,
+    {**_PLAIN.plan, "loss": "mae", "pooling": {"kind": "average"}, "batch": 8},
+)
 
 ENTRIES: Mapping[str, Entry] = {
     "house-s": _house("s"),
@@ -88,7 +91,7 @@ ENTRIES: Mapping[str, Entry] = {
     "plain-dropout": Entry("plain", "plain", {"dropout": 0.5}, recommended=_PLAIN),
     "plain-regression": Entry("plain", "plain_regression", recommended=_REGRESSION),
     "mobilenetv2": _backbone("mobilenetv2", alpha=(1.0, 0.35, 0.5, 0.75, 1.3, 1.4)),
-    "efficientnet-lite0": _backbone("efficientnet-lite0"),
+    "efficientnet-lite0": _backbone("efficientnet-lite0", _LITE, stride=(16, 8)),
     "efficientnetb0": _backbone("efficientnetb0"),
     "resnet50": _backbone("resnet50"),
     "vgg16": _backbone("vgg16"),

@@ -14,8 +14,8 @@ import numpy as np
 
 from edge.errors import UsageError
 from trainer.networks.backbones import BACKBONES, bare_backbone
-from trainer.networks.layers import ADAPT, CAM
-from trainer.networks.pretrained import put_weights, shipped_weights
+from trainer.networks.layers import CAM
+from trainer.networks.pretrained import body, put_weights, shipped_weights
 from trainer.networks.registry import entry_of
 
 
@@ -97,7 +97,7 @@ def _load(model: keras.Model, file: Path, name: str) -> None:
 
 def _transplant(source: keras.Model, target: keras.Model, name: str, origin: str) -> None:
     """The source's weights, layer by layer in their order, into the target; a bare backbone goes on beyond its cut."""
-    given, wanted = _weighted(source), _weighted(target)
+    given, wanted = body(source), body(target)
     shapes = [[[value.shape for value in layer.get_weights()] for layer in part] for part in (given, wanted)]
     if shapes[0][: len(wanted)] != shapes[1]:
         raise UsageError(f"--weights {origin}: are of another network than {name}, or of another size or colour")
@@ -106,16 +106,6 @@ def _transplant(source: keras.Model, target: keras.Model, name: str, origin: str
     heads = [_named(part, CAM) for part in (source, target)]
     if all(heads) and heads[0].kernel.shape == heads[1].kernel.shape:
         heads[1].set_weights(heads[0].get_weights())
-
-
-def _weighted(model: keras.Model) -> list[keras.layers.Layer]:
-    """Layers that learn, but the head. Preprocessing is each network's own."""
-    skipped = keras.layers.Normalization
-    return [
-        layer
-        for layer in model.layers
-        if layer.get_weights() and layer.name not in (ADAPT, CAM) and not isinstance(layer, skipped)
-    ]
 
 
 def _named(model: keras.Model, name: str) -> Any:
