@@ -19,11 +19,20 @@ PathText = Annotated[str, msgspec.Meta(pattern=r"^[^\x00]+\Z")]
 
 
 class CameraConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Where frames come from: a URI, such as `file:///captures/monday?rate=10` or `picamera2://0?width=1280`."""
+    """Where frames come from: a URI, such as `file:///captures/monday?rate=10` or `picamera2://0?width=1280`.
+
+    A live camera that fails is opened anew: `backoff_s` seconds after the trouble, then after twice that, and so on up
+    to `backoff_max_s`; after `reopenings` of them that did not help the daemon ends with exit status 5.
+    """
 
     uri: str
     timeout_s: Annotated[float, msgspec.Meta(gt=0.0, le=60.0)] = 2.0
     """No frame within this time is a FAULT. Keep it below the unit's WatchdogSec."""
+    repeats: bool = False
+    """The source may send one image twice, as compressed streams do; equal frames do not mean that it is frozen."""
+    reopenings: Annotated[int, msgspec.Meta(ge=1, le=1_000_000)] = 10
+    backoff_s: Annotated[float, msgspec.Meta(gt=0.0, le=600.0)] = 0.5
+    backoff_max_s: Annotated[float, msgspec.Meta(gt=0.0, le=600.0)] = 30.0
 
 
 class InferenceConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

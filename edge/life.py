@@ -13,6 +13,9 @@ from edge.contract.types import Inspection, State, Verdict
 log = logging.getLogger(__name__)
 
 
+_WORKING = (State.READY, State.SINGLE_EXECUTION, State.CONTINUOUS_EXECUTION)
+
+
 @dataclass(frozen=True, slots=True)
 class Condition:
     """How the station is at one moment."""
@@ -45,6 +48,21 @@ class Life:
                 log.info("%s%s", state, f": {reason}" if reason else "")
             self._state, self._reason = state, reason
             self._ended = self._ended if ended is None else ended
+        self.changed.set()
+
+    def show_trouble(self, trouble: str, at_work: State) -> None:
+        """A station that inspects is in error as long as there is `trouble`, then `at_work` again.
+
+        One that was stopped stays as it is, and so does one that ends.
+        """
+        with self._guard:
+            if self._error or self._state not in (*_WORKING, State.ERROR):
+                return
+            state = State.ERROR if trouble else self._state if self._state in _WORKING else at_work
+            if (state, trouble) == (self._state, self._reason):
+                return
+            log.info("%s%s", state, f": {trouble}" if trouble else "")
+            self._state, self._reason = state, trouble
         self.changed.set()
 
     def condition(self) -> Condition:

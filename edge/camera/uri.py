@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+from collections.abc import Sequence
 from pathlib import Path
 from urllib.parse import parse_qsl, unquote_to_bytes, urlsplit
 
@@ -73,6 +74,13 @@ class CameraUri:
         if not re.fullmatch(r"[0-9]{1,9}(\.[0-9]{1,9})?", text) or not minimum <= float(text) <= maximum:
             raise self.error(f"{name}={text}", f"a number from {minimum:g} to {maximum:g}")
         return float(text)
+
+    def choice(self, name: str, allowed: Sequence[str]) -> str | None:
+        """Option `name`, one of `allowed`, or None where it is not given."""
+        text = self._take(name)
+        if text is not None and text not in allowed:
+            raise self.error(f"{name}={text}", f"one of {', '.join(allowed)}")
+        return text
 
     def flag(self, name: str) -> bool:
         """Option `name`: true or false; false where it is not given."""

@@ -40,7 +40,14 @@ def test_the_least_that_is_needed_gets_the_documented_defaults(tmp_path) -> None
     assert msgspec.to_builtins(config) == {
         "station": "line-1",
         "bundle": str(tmp_path / "bundles" / "first"),
-        "camera": {"uri": "file:///srv/capture", "timeout_s": 2.0},
+        "camera": {
+            "uri": "file:///srv/capture",
+            "timeout_s": 2.0,
+            "repeats": False,
+            "reopenings": 10,
+            "backoff_s": 0.5,
+            "backoff_max_s": 30.0,
+        },
         "journal": {"folder": str(tmp_path / "journal"), "images": "ng"},
         "trusted_keys": None,
         "inference": {"threads": 1},
@@ -67,7 +74,7 @@ def test_every_value_may_be_given(tmp_path) -> None:
         station = "A_b-9"
         bundle = "/srv/bundle"
         trusted_keys = ["/etc/okng/a.pub", "b.pub"]
-        camera = {uri = "picamera2://0", timeout_s = 60}
+        camera = {uri = "picamera2://0", timeout_s = 60, repeats = true, reopenings = 1, backoff_s = 2}
         inference = {threads = 16}
         trigger = {kind = "command", start = "command"}
         signal = {kind = "gpio", pass_pin = 17, reject_pin = 27, pulse_ms = 10_000, factory = "mock"}
@@ -115,6 +122,9 @@ def test_relative_paths_are_relative_to_the_file(tmp_path, monkeypatch) -> None:
         ("[camera]\nuri = 'x'\ntimeout_s = nan", "camera.timeout_s = nan: expected `float` > 0.0"),
         ("[camera]\nuri = 'x'\ntimeout_s = inf", "camera.timeout_s = inf: expected `float` <= 60.0"),
         ("[camera]\nuri = 'x'\ntimeout_s = '2'", "camera.timeout_s = '2': expected `float`, got `str`"),
+        ("[camera]\nuri = 'x'\nreopenings = 0", "camera.reopenings = 0: expected `int` >= 1"),
+        ("[camera]\nuri = 'x'\nbackoff_s = 0", "camera.backoff_s = 0: expected `float` > 0.0"),
+        ("[camera]\nuri = 'x'\nbackoff_max_s = inf", "camera.backoff_max_s = inf: expected `float` <= 600.0"),
         ("[inference]\nthreads = 0", "inference.threads = 0: expected `int` >= 1"),
         ("[inference]\nthreads = 17", "inference.threads = 17: expected `int` <= 16"),
         ("[inference]\nthreads = true", "inference.threads = True: expected `int`, got `bool`"),
