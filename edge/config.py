@@ -10,6 +10,7 @@ from typing import Annotated, Any, Literal, get_args
 
 import msgspec
 
+from edge.contract.quality import QualityReference
 from edge.errors import ConfigError
 
 Pin = Annotated[int, msgspec.Meta(ge=0, le=27)]
@@ -94,6 +95,9 @@ class StationConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     signal: SignalConfig = SignalConfig()
     wire: WireConfig = WireConfig()
 
+    quality: QualityReference | None = None
+    """What the images are like when all is well; None: nothing is compared."""
+
     @property
     def results_address(self) -> str:
         """Where results are published."""
@@ -163,10 +167,11 @@ def _fields(key: str) -> tuple[str, ...]:
 
 
 def _field_type(key: str) -> Any:
-    """The type that a dotted key of the station file has."""
+    """The type that a dotted key of the station file has; of a table that may be left out, the table's."""
     found: Any = StationConfig
     for step in filter(None, key.split(".")):
         found = next(field.type for field in msgspec.structs.fields(found) if field.name == step)
+        found = next((kind for kind in get_args(found) if hasattr(kind, "__struct_fields__")), found)
     return found
 
 

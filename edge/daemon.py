@@ -38,6 +38,7 @@ from edge.life import Life
 from edge.line import GpioSignal, LineSignal, NoSignal
 from edge.loader import Loader
 from edge.pipeline import Pipeline
+from edge.quality import QualityWatch
 from edge.recorder import Recorder
 from edge.systemd import Notifier
 from edge.triggers import Triggers
@@ -124,7 +125,7 @@ class Daemon:
             camera, pipeline, triggers, life, results, free_run=free_run, timeout_s=config.camera.timeout_s
         )
         recorder = Recorder(
-            results, journal, publisher, bundle, life,
+            results, journal, publisher, bundle, life, QualityWatch(config.quality),
             policy=ImagePolicy(config.journal.images), publish_images=config.wire.images,
         )  # fmt: skip
         commander = Commander(

@@ -54,6 +54,7 @@ def test_the_least_that_is_needed_gets_the_documented_defaults(tmp_path) -> None
         "trigger": {"kind": "free", "start": "auto"},
         "signal": {"kind": "none", "pass_pin": None, "reject_pin": None, "pulse_ms": 50, "factory": "auto"},
         "wire": {"results": "", "commands": "", "images": True},
+        "quality": None,
     }
 
 
@@ -80,6 +81,7 @@ def test_every_value_may_be_given(tmp_path) -> None:
         signal = {kind = "gpio", pass_pin = 17, reject_pin = 27, pulse_ms = 10_000, factory = "mock"}
         wire = {results = "tcp://127.0.0.1:5555", commands = "ipc:///run/x", images = false}
         journal = {folder = "/srv/journal", images = "all"}
+        quality = {brightness = 100, focus = 0.2, clipped = 0.01, tolerance = 0.5}
     """
     config = read_config(write(tmp_path, text))
     assert (config.bundle, config.journal.folder) == ("/srv/bundle", "/srv/journal")
@@ -125,6 +127,13 @@ def test_relative_paths_are_relative_to_the_file(tmp_path, monkeypatch) -> None:
         ("[camera]\nuri = 'x'\nreopenings = 0", "camera.reopenings = 0: expected `int` >= 1"),
         ("[camera]\nuri = 'x'\nbackoff_s = 0", "camera.backoff_s = 0: expected `float` > 0.0"),
         ("[camera]\nuri = 'x'\nbackoff_max_s = inf", "camera.backoff_max_s = inf: expected `float` <= 600.0"),
+        ("[quality]\nbrightness = 9", "quality.focus: is missing"),
+        ("[quality]\nbrightness = 0\nfocus = 1", "quality.brightness = 0: expected `float` > 0.0"),
+        ("[quality]\nbrightness = 9\nfocus = 21", "quality.focus = 21: expected `float` <= 20.0"),
+        (
+            "[quality]\nbrightness = 9\nfocus = 1\nclip = 0",
+            "quality.clip: no such key; allowed here: brightness, focus,",
+        ),
         ("[inference]\nthreads = 0", "inference.threads = 0: expected `int` >= 1"),
         ("[inference]\nthreads = 17", "inference.threads = 17: expected `int` <= 16"),
         ("[inference]\nthreads = true", "inference.threads = True: expected `int`, got `bool`"),
