@@ -43,7 +43,8 @@ class Reader(threading.Thread):
         try:
             outcome = self._outcomes.get(timeout=timeout_s)
         except queue.Empty:
-            raise CameraError(f"{self._camera.name}: did not open within {timeout_s:g} s; its driver hangs") from None
+            why = "its driver hangs, or its uri names nothing that gives frames"
+            raise CameraError(f"{self._camera.name}: did not open within {timeout_s:g} s; {why}") from None
         if isinstance(outcome, CameraError):
             raise outcome
 
