@@ -16,6 +16,10 @@ ERROR_PAUSE_S = 0.01
 """After a read that failed, so that a driver that fails at once is not asked a million times a second."""
 
 
+class Silence(CameraError):
+    """Nothing came from the driver in time, not even an error."""
+
+
 class Reader(threading.Thread):
     """Opens a camera, reads it frame after frame, and closes it. The camera belongs to this thread alone."""
 
@@ -48,12 +52,14 @@ class Reader(threading.Thread):
         if isinstance(outcome, CameraError):
             raise outcome
 
-    def next(self, timeout_s: float) -> Frame | None:
-        """The next frame; None when none came in time. Raises CameraError when the camera says what is wrong."""
+    def next(self, timeout_s: float) -> Frame:
+        """The next frame. Raises Silence when none came in time, CameraError when the camera says what is wrong."""
         try:
             outcome = self._outcomes.get(timeout=timeout_s)
         except queue.Empty:
-            return None
+            outcome = None
+        if outcome is None:
+            raise Silence(f"{self._camera.name}: no frame within {timeout_s:.3g} s; check its cable")
         if isinstance(outcome, CameraError):
             raise outcome
         return outcome

@@ -11,7 +11,7 @@ from typing import ClassVar
 
 from edge.camera.camera import Camera
 from edge.camera.health import FrameCheck
-from edge.camera.reader import Reader
+from edge.camera.reader import Reader, Silence
 from edge.contract.types import Frame
 from edge.errors import CameraError, CameraLost
 
@@ -148,32 +148,32 @@ class WatchedCamera(Camera):
         good, bad, silent, wait_s = 0, 0, False, self._patience.timeout_s
         while not self._ending.is_set():
             frame, trouble = self._take(reader, wait_s)
-            if frame is not None and not trouble:
+            if frame is not None and trouble is None:
                 self._hand_over(frame)
                 good, bad, silent, wait_s = good + 1, 0, False, self._silence_s
                 self._failed = 0 if good >= HEALED else self._failed
                 continue
             if self._ending.is_set():
                 return
-            self._tell(trouble)
+            self._tell(str(trouble))
             good = 0
             # The driver was silent, and now it has failed, or is silent still: it hangs, or nothing is connected.
             bad += BAD_IN_A_ROW if silent and frame is None else 1
-            silent = trouble.endswith(_silence(wait_s))
+            silent = isinstance(trouble, Silence)
             wait_s = 1.5 * self._patience.timeout_s if silent else self._silence_s
             if bad >= BAD_IN_A_ROW:
                 self._set_pause()
                 if frame is None or time.monotonic() >= self._reopen_at_s:
                     return
 
-    def _take(self, reader: Reader, wait_s: float) -> tuple[Frame | None, str]:
+    def _take(self, reader: Reader, wait_s: float) -> tuple[Frame | None, CameraError | None]:
         """The next frame, if any, and what is wrong, if anything."""
         try:
             frame = reader.next(wait_s)
         except CameraError as error:
-            return None, str(error)
-        reason = _silence(wait_s) if frame is None else self._fitness.fault(frame)
-        return frame, f"{self.name}: {reason}" if reason else ""
+            return None, error
+        reason = self._fitness.fault(frame)
+        return frame, CameraError(f"{self.name}: {reason}") if reason else None
 
     def _leave(self, reader: Reader) -> None:
         if not reader.end(CLOSE_S) and not self._ending.is_set():
@@ -213,7 +213,3 @@ class WatchedCamera(Camera):
     def _give_up(self, trouble: str) -> None:
         self._tell(trouble)
         self._lost = True
-
-
-def _silence(wait_s: float) -> str:
-    return f"no frame within {wait_s:.3g} s; check its cable"

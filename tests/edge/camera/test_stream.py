@@ -202,6 +202,38 @@ def test_gstreamer_pipelines_are_read_by_debians_opencv():
     assert endless.startswith("gst:videotestsrc: did not open within 1 s; its driver hangs, or its uri")
 
 
+RTSP_SERVER = """
+import gi
+gi.require_version("Gst", "1.0")
+gi.require_version("GstRtspServer", "1.0")
+from gi.repository import GLib, Gst, GstRtspServer
+Gst.init(None)
+factory = GstRtspServer.RTSPMediaFactory(shared=True)
+factory.set_launch(
+    "videotestsrc is-live=true pattern=ball ! video/x-raw,format=I420,width=64,height=48,framerate=25/1 "
+    "! jpegenc ! rtpjpegpay name=pay0 pt=26"
+)
+server = GstRtspServer.RTSPServer(service="0", address="127.0.0.1")
+server.get_mount_points().add_factory("/1", factory)
+server.attach(None)
+print(server.get_bound_port(), flush=True)
+GLib.MainLoop().run()
+"""
+
+
+@pytest.mark.system
+def test_an_rtsp_camera_is_read_and_its_end_is_told():
+    with subprocess.Popen(["/usr/bin/python3", "-c", RTSP_SERVER], stdout=subprocess.PIPE, text=True) as process:
+        port = process.stdout.readline().strip()
+        if not port:
+            pytest.skip("needs apt install gir1.2-gst-rtsp-server-1.0 gstreamer1.0-plugins-good")
+        uri = f"rtsp://127.0.0.1:{port}/1#rate=25&width=64&height=48"
+        with WatchedCamera(camera_from_uri(uri), Patience(backoff_s=0.01)) as camera:
+            assert read_until(camera, "").pixels.shape == (48, 64, 3)
+            process.kill()
+            read_until(camera, "the stream has broken off")
+
+
 @pytest.mark.skipif(cv2.videoio_registry.hasBackend(cv2.CAP_GSTREAMER), reason="this OpenCV has GStreamer")
 def test_this_environments_opencv_says_that_it_has_no_gstreamer():
     with pytest.raises(CameraError, match=r"gst:videotestsrc: this OpenCV \(4\..*\) has no GStreamer"):

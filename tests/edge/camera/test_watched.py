@@ -13,7 +13,7 @@ from edge.contract.types import Frame
 from edge.errors import CameraError, CameraLost
 from tests.edge.camera.contract import PATIENCE_S, CameraContract
 
-QUICK = Patience(timeout_s=0.1, reopenings=3, backoff_s=0.01, backoff_max_s=0.02)
+QUICK = Patience(timeout_s=0.05, reopenings=3, backoff_s=0.01, backoff_max_s=0.02)
 CALM = Patience(timeout_s=5.0)
 REASONS = {
     "error": "damaged",
