@@ -197,7 +197,7 @@ def watch(config: Path, as_json: bool, count: int | None) -> None:
                 if next(seen) == count:
                     return
             elif isinstance(message, StateMessage) and not as_json:
-                now = (message.header.state, message.header.reason)
+                now = (message.header.state, message.header.reason, *message.header.warnings.values())
                 if now != last:
                     click.secho(f"-- {': '.join(filter(None, now))}", dim=True)
                 last = now

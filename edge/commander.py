@@ -8,6 +8,8 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+import msgspec
+
 from edge import __version__
 from edge.contract.bundle import Bundle
 from edge.contract.types import Inspection
@@ -102,6 +104,8 @@ class Commander:
             "ended": now.ended,
             "triggers": now.triggers,
             "results": now.results,
+            "quality": now.quality and msgspec.to_builtins(now.quality),
+            "warnings": now.warnings,
             "uptime_s": round(time.monotonic() - self._began, 1),
         }
 

@@ -10,6 +10,7 @@ from typing import Annotated, Any, Literal, get_args
 
 import msgspec
 
+from edge.contract.quality import QualityReference
 from edge.errors import ConfigError
 
 Pin = Annotated[int, msgspec.Meta(ge=0, le=27)]
@@ -19,11 +20,20 @@ PathText = Annotated[str, msgspec.Meta(pattern=r"^[^\x00]+\Z")]
 
 
 class CameraConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Where frames come from: a URI, such as `file:///captures/monday?rate=10` or `picamera2://0?width=1280`."""
+    """Where frames come from: a URI, such as `file:///captures/monday?rate=10` or `picamera2://0?width=1280`.
+
+    A live camera that fails is opened anew: `backoff_s` seconds after the trouble, then after twice that, and so on up
+    to `backoff_max_s`; after `reopenings` of them that did not help the daemon ends with exit status 5.
+    """
 
     uri: str
     timeout_s: Annotated[float, msgspec.Meta(gt=0.0, le=60.0)] = 2.0
     """No frame within this time is a FAULT. Keep it below the unit's WatchdogSec."""
+    repeats: bool = False
+    """The source may send one image twice, as compressed streams do; equal frames do not mean that it is frozen."""
+    reopenings: Annotated[int, msgspec.Meta(ge=1, le=1_000_000)] = 10
+    backoff_s: Annotated[float, msgspec.Meta(gt=0.0, le=600.0)] = 0.5
+    backoff_max_s: Annotated[float, msgspec.Meta(gt=0.0, le=600.0)] = 30.0
 
 
 class InferenceConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -84,6 +94,9 @@ class StationConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     trigger: TriggerConfig = TriggerConfig()
     signal: SignalConfig = SignalConfig()
     wire: WireConfig = WireConfig()
+
+    quality: QualityReference | None = None
+    """What the images are like when all is well; None: nothing is compared."""
 
     @property
     def results_address(self) -> str:
@@ -154,10 +167,11 @@ def _fields(key: str) -> tuple[str, ...]:
 
 
 def _field_type(key: str) -> Any:
-    """The type that a dotted key of the station file has."""
+    """The type that a dotted key of the station file has; of a table that may be left out, the table's."""
     found: Any = StationConfig
     for step in filter(None, key.split(".")):
         found = next(field.type for field in msgspec.structs.fields(found) if field.name == step)
+        found = next((kind for kind in get_args(found) if hasattr(kind, "__struct_fields__")), found)
     return found
 
 

@@ -6,6 +6,8 @@
 | line    | camera, interpreter, signal          | camera, trigger              |
 | record  | PUB socket; writes the journal       | the queue of results, disk   |
 | command | ROUTER socket; journals decisions    | requests, disk               |
+
+A live camera has two threads more (edge/camera/watched.py): one sits in its driver, one waits for that with a limit.
 """
 
 from __future__ import annotations
@@ -21,9 +23,9 @@ from pathlib import Path
 
 import zmq
 
-from edge.camera import Camera, camera_from_uri
+from edge.camera import Camera, Patience, camera_from_uri, watch_camera
 from edge.commander import Commander
-from edge.config import SignalConfig, StationConfig
+from edge.config import CameraConfig, SignalConfig, StationConfig
 from edge.contract.bundle import Bundle, read_bundle
 from edge.contract.signature import read_public_key
 from edge.contract.types import Inspection, State
@@ -36,6 +38,7 @@ from edge.life import Life
 from edge.line import GpioSignal, LineSignal, NoSignal
 from edge.loader import Loader
 from edge.pipeline import Pipeline
+from edge.quality import QualityWatch
 from edge.recorder import Recorder
 from edge.systemd import Notifier
 from edge.triggers import Triggers
@@ -100,7 +103,7 @@ class Daemon:
             Publisher(context, config.results_address, station=config.station, boot=journal.boot_id)
         )
         server = stack.enter_context(CommandServer(context, config.commands_address))
-        camera = stack.enter_context(camera_from_uri(config.camera.uri))
+        camera = stack.enter_context(station_camera(config.camera))
         line = stack.enter_context(line_signal(config.signal))
         if finish_verify(path, child, self._life.ending.is_set).digest != bundle.digest:
             raise BundleError(f"{path}: changed while it was being verified; start again")
@@ -122,7 +125,7 @@ class Daemon:
             camera, pipeline, triggers, life, results, free_run=free_run, timeout_s=config.camera.timeout_s
         )
         recorder = Recorder(
-            results, journal, publisher, bundle, life,
+            results, journal, publisher, bundle, life, QualityWatch(config.quality),
             policy=ImagePolicy(config.journal.images), publish_images=config.wire.images,
         )  # fmt: skip
         commander = Commander(
@@ -172,6 +175,12 @@ class Daemon:
         now = self._life.condition()
         counts = ", ".join(f"{count} {verdict}" for verdict, count in sorted(now.results.items()))
         return f"{now.state}{f' ({now.reason})' if now.reason else ''}; {counts or 'no results yet'}"
+
+
+def station_camera(config: CameraConfig) -> Camera:
+    """The camera that a station file asks for, looked after, not yet open."""
+    patience = Patience(config.timeout_s, config.reopenings, config.backoff_s, config.backoff_max_s)
+    return watch_camera(camera_from_uri(config.uri), patience, repeats=config.repeats)
 
 
 def line_signal(config: SignalConfig) -> LineSignal:

@@ -7,6 +7,7 @@ OkngError                 exit status 1
 ├── BundleError           3   a bundle is damaged, inconsistent or not for this version
 ├── HardwareError         4   a device does not do what it should (also OSError)
 │   ├── CameraError       4
+│   │   └── CameraLost    5   the camera does not come back, however often it is opened anew
 │   └── SignalError       4
 ├── JournalError          4   the record cannot be kept, so nothing may be published
 └── WireError             2   an address cannot be used, or the other side does not answer
@@ -52,6 +53,12 @@ class HardwareError(OkngError, OSError):
 
 class CameraError(HardwareError):
     """No frame, or not the frame that was asked for."""
+
+
+class CameraLost(CameraError):
+    """The camera was opened anew as often as the station file allows, and does not come back."""
+
+    exit_status = 5
 
 
 class SignalError(HardwareError):

@@ -22,8 +22,6 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 IDLE_S = 0.1
-CAMERA_PAUSE_S = 0.5
-"""After a live camera failed, before it is asked again."""
 RECORD_PATIENCE_S = 10.0
 """How long results may wait for the disk before the daemon gives up."""
 
@@ -49,26 +47,29 @@ class Inspector:
         self._coming: Judge | None = None
 
     def run(self) -> None:
-        """Until the daemon ends; then whoever still waits gets a FAULT."""
-        while not self._life.ending.is_set():
-            self._life.progress(self.name)
-            self._change_over()
-            if not self._free_run:
-                self._serve_command()
-            elif self.enabled.is_set():
-                self._serve_frame()
-            else:
-                self.enabled.wait(IDLE_S)
-        self._triggers.close()
-        while trigger := self._triggers.take(0):
-            self._hand_on(self._fault(trigger, "the station is stopping"))
+        """Until the daemon ends; then whoever still waits gets a FAULT. Raises CameraLost."""
+        try:
+            while not self._life.ending.is_set():
+                self._life.progress(self.name)
+                self._change_over()
+                self._life.show_trouble(self._camera.check(), self._at_work)
+                if not self._free_run:
+                    self._serve_command()
+                elif self.enabled.is_set():
+                    self._serve_frame()
+                else:
+                    self.enabled.wait(IDLE_S)
+        finally:
+            self._triggers.close()
+            while trigger := self._triggers.take(0):
+                self._hand_on(self._fault(trigger, "the station is stopping"))
 
     def start(self) -> bool:
         """Begins to inspect; False when there is nothing left to inspect."""
         if self._life.condition().ended:
             return False
         self.enabled.set()
-        self._life.enter(State.CONTINUOUS_EXECUTION if self._free_run else State.READY)
+        self._life.enter(self._at_work)
         return True
 
     def stop(self, reason: str, *, ended: bool | None = None) -> None:
@@ -85,6 +86,10 @@ class Inspector:
         """A bundle given to `use` is not yet the one that judges."""
         return self._coming is not None
 
+    @property
+    def _at_work(self) -> State:
+        return State.CONTINUOUS_EXECUTION if self._free_run else State.READY
+
     def _change_over(self) -> None:
         if judge := self._coming:
             self._pipeline.use(judge)
@@ -97,8 +102,6 @@ class Inspector:
         except CameraError as error:
             self._life.count_trigger()
             self._hand_on(self._fault(self._triggers.now(), str(error)))
-            if self._camera.live:
-                self._life.ending.wait(CAMERA_PAUSE_S)
             return
         if frame is None:
             self.stop("the source has ended", ended=True)
@@ -124,7 +127,7 @@ class Inspector:
             )
         self._hand_on(inspection)
         if self.enabled.is_set():
-            self._life.enter(State.READY)
+            self._life.enter(self._at_work)
         else:
             self._life.enter(State.HALTED, "stopped by command")
 

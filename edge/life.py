@@ -8,9 +8,13 @@ import time
 from collections import Counter
 from dataclasses import dataclass
 
+from edge.contract.quality import Quality
 from edge.contract.types import Inspection, State, Verdict
 
 log = logging.getLogger(__name__)
+
+
+_WORKING = (State.READY, State.SINGLE_EXECUTION, State.CONTINUOUS_EXECUTION)
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +27,10 @@ class Condition:
     """The source of frames has no more."""
     triggers: int
     results: dict[Verdict, int]
+    quality: Quality | None
+    """Of the last images, None before there are enough."""
+    warnings: dict[str, str]
+    """What has drifted in the images, in words."""
 
 
 class Life:
@@ -32,6 +40,8 @@ class Life:
         self._guard = threading.Lock()
         self._state, self._reason, self._ended = State.PREOPERATIONAL, "starting", False
         self._triggers, self._results = 0, Counter[Verdict]()
+        self._quality: Quality | None = None
+        self._warnings: dict[str, str] = {}
         self._progress: dict[str, float] = {}
         self._error: BaseException | None = None
         self.ending = threading.Event()
@@ -47,10 +57,28 @@ class Life:
             self._ended = self._ended if ended is None else ended
         self.changed.set()
 
+    def show_trouble(self, trouble: str, at_work: State) -> None:
+        """A station that inspects is in error as long as there is `trouble`, then `at_work` again.
+
+        One that was stopped stays as it is, and so does one that ends.
+        """
+        with self._guard:
+            if self._error or self._state not in (*_WORKING, State.ERROR):
+                return
+            state = State.ERROR if trouble else self._state if self._state in _WORKING else at_work
+            if (state, trouble) == (self._state, self._reason):
+                return
+            log.info("%s%s", state, f": {trouble}" if trouble else "")
+            self._state, self._reason = state, trouble
+        self.changed.set()
+
     def condition(self) -> Condition:
         """The state and the counts at this moment."""
         with self._guard:
-            return Condition(self._state, self._reason, self._ended, self._triggers, dict(self._results))
+            return Condition(
+                self._state, self._reason, self._ended, self._triggers, dict(self._results),
+                self._quality, self._warnings,
+            )  # fmt: skip
 
     def count_trigger(self) -> None:
         """One more inspection was asked for."""
@@ -61,6 +89,17 @@ class Life:
         """One more result is on the disk."""
         with self._guard:
             self._results[inspection.judgement.verdict] += 1
+
+    def show_quality(self, quality: Quality | None, warnings: dict[str, str]) -> None:
+        """What the images are like, and what of it has drifted."""
+        with self._guard:
+            before, self._quality, self._warnings = self._warnings, quality, warnings
+        for name in warnings.keys() - before.keys():
+            log.warning("%s: %s", name, warnings[name])
+        for name in before.keys() - warnings.keys():
+            log.info("%s: as it should be again", name)
+        if before.keys() != warnings.keys():
+            self.changed.set()
 
     def fail(self, error: BaseException) -> None:
         """The daemon cannot go on; the first reason counts."""

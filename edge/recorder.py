@@ -14,6 +14,7 @@ from edge.journal.images import ImageFormat, ImagePolicy, encode_image
 from edge.journal.journal import Journal
 from edge.journal.rows import Entry, Recorded
 from edge.life import Life
+from edge.quality import QualityWatch, measure_quality
 from edge.wire.messages import Counters, ImageReference
 from edge.wire.publisher import Publisher
 
@@ -35,11 +36,12 @@ class Recorder:
 
     def __init__(
         self, results: queue.Queue[Inspection | Bundle], journal: Journal, publisher: Publisher, bundle: Bundle,
-        life: Life, *, policy: ImagePolicy, publish_images: bool,
+        life: Life, quality: QualityWatch, *, policy: ImagePolicy, publish_images: bool,
     ) -> None:  # fmt: skip
         self._results, self._journal, self._publisher = results, journal, publisher
         self._bundle = self._following = bundle
         self._life, self._policy, self._publish_images = life, policy, publish_images
+        self._quality = quality
         self._next_heartbeat = 0.0
 
     def run(self, source: threading.Thread) -> None:
@@ -59,8 +61,9 @@ class Recorder:
         now = self._life.condition()
         counters = Counters(now.triggers, now.results)
         self._publisher.state(
-            now.state, bundle=self._bundle.digest, counters=counters, reason=now.reason, ended=now.ended
-        )
+            now.state, bundle=self._bundle.digest, counters=counters, reason=now.reason, ended=now.ended,
+            quality=now.quality, warnings=now.warnings,
+        )  # fmt: skip
         self._next_heartbeat = time.monotonic() + HEARTBEAT_S
 
     def _next_batch(self) -> list[Inspection]:
@@ -82,6 +85,13 @@ class Recorder:
         for inspection, done in zip(batch, recorded, strict=True):
             self._life.count_result(inspection)
             self._publish(inspection, done)
+            self._watch_quality(inspection)
+
+    def _watch_quality(self, inspection: Inspection) -> None:
+        """After all that matters more, and never part of it."""
+        if inspection.frame is not None:
+            self._quality.add(measure_quality(inspection.frame.pixels, self._bundle.card.preprocess.region))
+            self._life.show_quality(self._quality.average, self._quality.warnings)
 
     def _entry(self, inspection: Inspection) -> Entry:
         keep = inspection.frame is not None and self._policy.keeps(inspection.judgement.verdict)

@@ -20,6 +20,10 @@ class Camera(Device):
     failure = CameraError
     live: ClassVar[bool]
     """True: a running sensor, frames not taken are lost. False: a capture whose every frame waits to be read."""
+    period_s: float | None = None
+    """Seconds from one frame to the next, where it is known."""
+    size: tuple[int, int] | None = None
+    """(width, height) in pixels that each frame is to have, where it is known."""
 
     def __init__(self, name: str) -> None:
         """`name` stands at the start of every error: the camera's URI or path."""
@@ -45,6 +49,13 @@ class Camera(Device):
         if not timeout_s >= 0:
             raise ValueError(f"timeout_s is 0 or more, got {timeout_s}")
         return self._do_read(timeout_s)
+
+    def check(self) -> str:
+        """What is wrong with the camera at this moment, empty when nothing is known; costs nothing.
+
+        Raises CameraLost once it is given up. Only a watched camera knows more than its reads tell.
+        """
+        return ""
 
     def _count_frame(self) -> int:
         """Index of the frame that has just left the source; called once for each, whether it can be used or not."""

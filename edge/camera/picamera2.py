@@ -79,6 +79,8 @@ class Picamera2Camera(Camera):
         super().__init__(f"picamera2://{number}")
         self._number = number
         self._settings = settings or SensorSettings()
+        self.period_s = 1 / self._settings.rate
+        self.size = (self._settings.width, self._settings.height)
         self._device: Any = None
         self._waiting: Any = None
         """The capture that a read gave up on; it still takes a request when the camera wakes up."""

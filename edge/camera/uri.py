@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import os
 import re
+from collections.abc import Sequence
 from pathlib import Path
 from urllib.parse import parse_qsl, unquote_to_bytes, urlsplit
 
 from edge.errors import ConfigError
 
+STREAMS = ("rtsp", "rtsps", "http", "https", "gst")
+"""Schemes whose URI is not ours: all up to the last `#` is the source, and options follow it."""
+
 
 class CameraUri:
-    """The parts of `scheme://authority/path?option=value&...`.
+    """The parts of `scheme://authority/path?option=value&...`, or of a stream's `source#option=value&...`.
 
     A camera reads its options by name and then calls `finish`. Every error is a ConfigError that names the part of
     the URI that is wrong and what is allowed there.
@@ -19,13 +23,18 @@ class CameraUri:
 
     def __init__(self, text: str) -> None:
         self.text = text
+        self.source = text
+        """What a stream is opened with."""
         try:
             parts = urlsplit(text)
-            pairs = parse_qsl(parts.query, keep_blank_values=True, strict_parsing=True) if parts.query else []
+            options, rest = parts.query, parts.fragment
+            if parts.scheme in STREAMS:
+                self.source, options, rest = *_split_stream(text), ""
+            pairs = parse_qsl(options, keep_blank_values=True, strict_parsing=True) if options else []
         except ValueError as error:
             raise self.error(str(error), "write it as scheme://place?option=value&option=value") from None
-        if parts.fragment:
-            raise self.error(f"#{parts.fragment}", "nothing follows '#'; in a path write '#' as %23")
+        if rest:
+            raise self.error(f"#{rest}", "nothing follows '#'; in a path write '#' as %23")
         self.scheme, self.authority, self._path = parts.scheme, parts.netloc, parts.path
         self._options = dict(pairs)
         self._known: list[str] = []
@@ -34,8 +43,9 @@ class CameraUri:
                 raise self.error(name, "give each option once")
 
     def error(self, part: str, allowed: str) -> ConfigError:
-        """The error to raise for `part` of this URI."""
-        return ConfigError(f'camera uri "{self.text}": {part}: {allowed}')
+        """The error to raise for `part` of this URI; a password is not shown."""
+        shown = re.sub(r"^(\w+://)[^/]*@", r"\1...@", self.text)
+        return ConfigError(f'camera uri "{shown}": {part}: {allowed}')
 
     def file_path(self) -> Path:
         """The absolute path of a `file://` URI, its percent-encoding undone."""
@@ -74,6 +84,13 @@ class CameraUri:
             raise self.error(f"{name}={text}", f"a number from {minimum:g} to {maximum:g}")
         return float(text)
 
+    def choice(self, name: str, allowed: Sequence[str]) -> str | None:
+        """Option `name`, one of `allowed`, or None where it is not given."""
+        text = self._take(name)
+        if text is not None and text not in allowed:
+            raise self.error(f"{name}={text}", f"one of {', '.join(allowed)}")
+        return text
+
     def flag(self, name: str) -> bool:
         """Option `name`: true or false; false where it is not given."""
         text = self._take(name)
@@ -85,8 +102,13 @@ class CameraUri:
         """Raise ConfigError for an option that was given and not read."""
         for name in self._options:
             if name not in self._known:
-                raise self.error(name, f"no such option; {self.scheme}:// takes {', '.join(self._known)}")
+                raise self.error(name, f"no such option; {self.scheme}: takes {', '.join(self._known)}")
 
     def _take(self, name: str) -> str | None:
         self._known.append(name)
         return self._options.get(name)
+
+
+def _split_stream(text: str) -> tuple[str, str]:
+    source, mark, options = text.rpartition("#")
+    return (source, options) if mark else (text, "")

@@ -12,6 +12,7 @@ import msgspec
 import numpy as np
 
 from edge.contract.cam import Thresholds
+from edge.contract.quality import Quality
 from edge.contract.types import MapUnits, Signal, State, Verdict
 from edge.errors import WireError
 
@@ -98,12 +99,18 @@ class Counters(msgspec.Struct, frozen=True):
 
 
 class StateHeader(Header, frozen=True, kw_only=True):
-    """How the station is, once a second and at each change. `ended`: its source has no more frames."""
+    """How the station is, once a second and at each change. `ended`: its source has no more frames.
+
+    `quality` is an average over the last images, None before there are enough; `warnings` says in words what of it
+    has drifted from the station's reference, by the name of the figure.
+    """
 
     state: State
     reason: str
     counters: Counters
     ended: bool
+    quality: Quality | None = None
+    warnings: dict[str, str] = {}
 
 
 @dataclass(frozen=True, slots=True, eq=False)

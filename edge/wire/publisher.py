@@ -9,6 +9,7 @@ import zmq
 from edge.contract.cam import Thresholds
 from edge.contract.card import Tensor
 from edge.contract.lifetime import Closing
+from edge.contract.quality import Quality
 from edge.contract.types import Inspection, State
 from edge.errors import WireError
 from edge.wire.messages import (
@@ -111,7 +112,10 @@ class Publisher(Closing):
         )
         self._send(ImageMessage(header, data))
 
-    def state(self, state: State, *, bundle: str, counters: Counters, reason: str = "", ended: bool = False) -> None:
+    def state(
+        self, state: State, *, bundle: str, counters: Counters, reason: str = "", ended: bool = False,
+        quality: Quality | None = None, warnings: dict[str, str] | None = None,
+    ) -> None:  # fmt: skip
         """Publishes how the station is: call it at each change, and once a second in between. Raises WireError."""
         sequence, captured_ns = self._last
         header = StateHeader(
@@ -125,6 +129,8 @@ class Publisher(Closing):
             reason=plain(reason),
             counters=counters,
             ended=ended,
+            quality=quality,
+            warnings=warnings or {},
         )
         self._send(StateMessage(header))
 

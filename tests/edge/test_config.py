@@ -40,13 +40,21 @@ def test_the_least_that_is_needed_gets_the_documented_defaults(tmp_path) -> None
     assert msgspec.to_builtins(config) == {
         "station": "line-1",
         "bundle": str(tmp_path / "bundles" / "first"),
-        "camera": {"uri": "file:///srv/capture", "timeout_s": 2.0},
+        "camera": {
+            "uri": "file:///srv/capture",
+            "timeout_s": 2.0,
+            "repeats": False,
+            "reopenings": 10,
+            "backoff_s": 0.5,
+            "backoff_max_s": 30.0,
+        },
         "journal": {"folder": str(tmp_path / "journal"), "images": "ng"},
         "trusted_keys": None,
         "inference": {"threads": 1},
         "trigger": {"kind": "free", "start": "auto"},
         "signal": {"kind": "none", "pass_pin": None, "reject_pin": None, "pulse_ms": 50, "factory": "auto"},
         "wire": {"results": "", "commands": "", "images": True},
+        "quality": None,
     }
 
 
@@ -67,12 +75,13 @@ def test_every_value_may_be_given(tmp_path) -> None:
         station = "A_b-9"
         bundle = "/srv/bundle"
         trusted_keys = ["/etc/okng/a.pub", "b.pub"]
-        camera = {uri = "picamera2://0", timeout_s = 60}
+        camera = {uri = "picamera2://0", timeout_s = 60, repeats = true, reopenings = 1, backoff_s = 2}
         inference = {threads = 16}
         trigger = {kind = "command", start = "command"}
         signal = {kind = "gpio", pass_pin = 17, reject_pin = 27, pulse_ms = 10_000, factory = "mock"}
         wire = {results = "tcp://127.0.0.1:5555", commands = "ipc:///run/x", images = false}
         journal = {folder = "/srv/journal", images = "all"}
+        quality = {brightness = 100, focus = 0.2, clipped = 0.01, tolerance = 0.5}
     """
     config = read_config(write(tmp_path, text))
     assert (config.bundle, config.journal.folder) == ("/srv/bundle", "/srv/journal")
@@ -115,6 +124,16 @@ def test_relative_paths_are_relative_to_the_file(tmp_path, monkeypatch) -> None:
         ("[camera]\nuri = 'x'\ntimeout_s = nan", "camera.timeout_s = nan: expected `float` > 0.0"),
         ("[camera]\nuri = 'x'\ntimeout_s = inf", "camera.timeout_s = inf: expected `float` <= 60.0"),
         ("[camera]\nuri = 'x'\ntimeout_s = '2'", "camera.timeout_s = '2': expected `float`, got `str`"),
+        ("[camera]\nuri = 'x'\nreopenings = 0", "camera.reopenings = 0: expected `int` >= 1"),
+        ("[camera]\nuri = 'x'\nbackoff_s = 0", "camera.backoff_s = 0: expected `float` > 0.0"),
+        ("[camera]\nuri = 'x'\nbackoff_max_s = inf", "camera.backoff_max_s = inf: expected `float` <= 600.0"),
+        ("[quality]\nbrightness = 9", "quality.focus: is missing"),
+        ("[quality]\nbrightness = 0\nfocus = 1", "quality.brightness = 0: expected `float` > 0.0"),
+        ("[quality]\nbrightness = 9\nfocus = 21", "quality.focus = 21: expected `float` <= 20.0"),
+        (
+            "[quality]\nbrightness = 9\nfocus = 1\nclip = 0",
+            "quality.clip: no such key; allowed here: brightness, focus,",
+        ),
         ("[inference]\nthreads = 0", "inference.threads = 0: expected `int` >= 1"),
         ("[inference]\nthreads = 17", "inference.threads = 17: expected `int` <= 16"),
         ("[inference]\nthreads = true", "inference.threads = True: expected `int`, got `bool`"),

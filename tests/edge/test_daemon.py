@@ -39,6 +39,7 @@ from edge.wire.requests import Decide, Start, Status, Stop, Trigger
 WAIT_S = 60.0
 PROGRAM = [sys.executable, "-m", "edge.cli", "run", "--config"]
 GATE = 'signal = {kind = "gpio", pass_pin = 17, reject_pin = 27, pulse_ms = 5, factory = "mock"}'
+BRIGHTER = "quality = {brightness = 250, focus = 0.001, clipped = 1}"
 BY_COMMAND = 'trigger = {kind = "command"}'
 ON_START = 'trigger = {start = "command"}'
 
@@ -131,7 +132,7 @@ def free(tmp_path_factory, bundle, capture) -> Iterator[Running]:
 def triggered(tmp_path_factory, bundle, capture) -> Iterator[Running]:
     """A station that waits for triggers, and drives simulated pins."""
     camera = f"{capture.as_uri()}?loop=true"
-    config = station_file(tmp_path_factory.mktemp("triggered"), bundle, camera, BY_COMMAND, GATE)
+    config = station_file(tmp_path_factory.mktemp("triggered"), bundle, camera, BY_COMMAND, GATE, BRIGHTER)
     with Running(config) as daemon:
         yield daemon
         assert daemon.end() == 0, daemon.log.read_text()
@@ -269,6 +270,18 @@ def test_n_triggers_have_n_results_with_their_ids_and_parts(triggered) -> None:
     for row in rows:
         assert (row.signal is Signal.ACCEPT) == (row.verdict is Verdict.OK)
         assert row.captured_ns is None or row.captured_ns >= row.triggered_ns
+
+
+def test_images_that_are_not_like_the_reference_are_a_warning_and_no_more(triggered) -> None:
+    triggered.collect(30)
+    status = triggered.station.request(Status())
+    assert 0 < status["quality"]["brightness"] < 200
+    assert {*status["warnings"]} == {"brightness"}
+    assert Verdict.OK in {message.header.verdict for message in triggered.results}
+    with Station(f"ipc://{triggered.folder}/r", f"ipc://{triggered.folder}/c", timeout_s=WAIT_S) as station:
+        header = station.wait_joined().header
+    assert header.warnings == status["warnings"]
+    assert header.quality is not None
 
 
 def test_a_station_that_is_stopped_takes_no_triggers_until_it_is_started(triggered) -> None:

@@ -7,7 +7,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from edge.camera import camera_from_uri
+from edge.camera import Patience, WatchedCamera, camera_from_uri
 from edge.errors import CameraError
 from tests.edge.camera.contract import PATIENCE_S, CameraContract
 
@@ -244,6 +244,16 @@ def test_a_hanging_camera_closes_and_opens_again(camera, sensor):
     sensor.wake()
     with camera:
         assert camera.read(PATIENCE_S).index == 0
+
+
+def test_looked_after_it_is_opened_anew(camera, sensor):
+    with WatchedCamera(camera, Patience(timeout_s=0.2, backoff_s=0.01, backoff_max_s=0.01)) as watched:
+        watched._fitness = SimpleNamespace(fault=lambda frame: "")  # the double's frames are dark, and all alike
+        assert watched.read(PATIENCE_S).pixels.shape == (60, 100, 3)
+        sensor.sleep()
+        wait_until_error(watched, "no frame within")
+        sensor.wake()
+        assert wait_until_frame(watched)
 
 
 def test_closing_ends_its_threads(camera, sensor):

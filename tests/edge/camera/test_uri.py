@@ -26,7 +26,7 @@ def test_sensor_settings_are_read_with_their_units():
     [
         ("", "no scheme", "file://, picamera2://"),
         ("/srv/capture", "no scheme", "file://, picamera2://"),
-        ("rtsp://10.0.0.1/1", "rtsp", "file://, picamera2://"),
+        ("video://10.0.0.1/1", "video", "file://, picamera2://"),
         ("file://srv/capture", "srv", "three slashes"),
         ("file://", "no path", "three slashes"),
         ("file:capture", "capture", "three slashes"),

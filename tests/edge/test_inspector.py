@@ -1,0 +1,147 @@
+"""The line thread before a camera that fails. A judge stands in that says OK of whatever reaches it."""
+
+from __future__ import annotations
+
+import queue
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+import pytest
+
+from edge.camera import Patience, camera_from_uri, watch_camera
+from edge.contract.types import Inspection, Judgement, State, Verdict
+from edge.errors import CameraLost
+from edge.inspector import Inspector
+from edge.life import Life
+from edge.line import NoSignal
+from edge.pipeline import Pipeline
+from edge.triggers import Triggers
+
+WAIT_S = 30.0
+
+
+class Agreeable:
+    def judge(self, frame):
+        return Judgement(Verdict.OK, 0.0, None)
+
+
+@dataclass
+class Line:
+    """The line thread at work; `raised` is what it ended with."""
+
+    life: Life
+    triggers: Triggers
+    results: queue.Queue[Inspection]
+    inspector: Inspector
+    raised: list[BaseException]
+
+    def until(self, verdict: Verdict) -> Inspection:
+        """Passes over results up to the first of this verdict."""
+        while (found := self.results.get(timeout=WAIT_S)).judgement.verdict is not verdict:
+            pass
+        return found
+
+    def end(self) -> BaseException:
+        """Waits until the line has ended by itself; gives the reason."""
+        for _ in range(6000):
+            if self.raised:
+                return self.raised[0]
+            threading.Event().wait(0.005)
+        raise AssertionError("the line goes on")
+
+    def until_state(self, state: State) -> str:
+        """Waits for it; gives its reason."""
+        for _ in range(3000):
+            now = self.life.condition()
+            if now.state is state:
+                return now.reason
+            threading.Event().wait(0.005)
+        raise AssertionError(f"{now}, not {state}")
+
+
+@pytest.fixture(scope="module")
+def frames(tmp_path_factory):
+    folder, rng = tmp_path_factory.mktemp("frames"), np.random.default_rng(0)
+    for index in range(3):
+        assert cv2.imwrite(str(folder / f"{index}.png"), rng.integers(20, 240, (16, 20), np.uint8))
+    return folder
+
+
+@pytest.fixture
+def line(frames):
+    @contextmanager
+    def run(options: str, *, free_run: bool = True, reopenings: int = 100_000) -> Iterator[Line]:
+        patience = Patience(timeout_s=0.1, reopenings=reopenings, backoff_s=0.001, backoff_max_s=0.001)
+        life, triggers, results, raised = Life(), Triggers(), queue.Queue(), []
+        camera = watch_camera(camera_from_uri(f"sim://{frames}?rate=100{options}"), patience)
+        with camera, NoSignal() as signal:
+            inspector = Inspector(
+                camera, Pipeline(Agreeable(), signal, "3f9a01c2"), triggers, life, results,
+                free_run=free_run, timeout_s=0.1,
+            )  # fmt: skip
+            inspector.start()
+
+            def work():
+                try:
+                    inspector.run()
+                except CameraLost as error:
+                    raised.append(error)
+
+            thread = threading.Thread(target=work)
+            thread.start()
+            try:
+                yield Line(life, triggers, results, inspector, raised)
+            finally:
+                life.ending.set()
+                thread.join(WAIT_S)
+
+    return run
+
+
+def test_a_camera_that_freezes_and_wakes_is_faults_and_an_error_and_then_work_again(line) -> None:
+    with line("&fault=freeze&after=3&lasting=3") as run:
+        assert "frozen" in run.until(Verdict.FAULT).judgement.reason
+        assert run.until(Verdict.OK).frame is not None
+        assert run.until_state(State.CONTINUOUS_EXECUTION) == ""
+
+
+def test_one_that_stays_black_ends_the_line_and_says_why(line) -> None:
+    with line("&fault=black&after=1", reopenings=2) as run:
+        assert "black" in run.until_state(State.ERROR)
+        error = run.end()
+    reasons = [each.judgement.reason for each in run.results.queue if each.judgement.verdict is Verdict.FAULT]
+    assert error.exit_status == 5
+    assert "opened anew 2 times in vain" in str(error)
+    assert reasons
+    assert all("black" in reason or "no frame" in reason for reason in reasons)
+
+
+def test_trouble_between_two_triggers_is_seen_and_the_next_trigger_gets_a_fault(line) -> None:
+    with line("&fault=freeze&after=3", free_run=False) as run:
+        assert "frozen" in run.until_state(State.ERROR)
+        trigger = run.triggers.ask("A-1")
+        found = run.until(Verdict.FAULT)
+        assert (found.sequence, found.part) == (trigger.sequence, "A-1")
+        assert found.frame is None
+
+
+def test_a_station_that_was_stopped_is_not_set_going_by_its_camera(line) -> None:
+    with line("&fault=freeze&after=3&lasting=3") as run:
+        run.inspector.stop("stopped by command")
+        threading.Event().wait(0.1)
+        assert run.until_state(State.HALTED) == "stopped by command"
+
+
+def test_whoever_waits_when_the_camera_is_lost_gets_a_fault(line) -> None:
+    with line("&fault=unplug&after=1", free_run=False, reopenings=2) as run:
+        asked = 0
+        while run.triggers.ask("A-1"):
+            asked += 1
+            run.results.get(timeout=WAIT_S)
+        run.end()
+    assert asked
+    assert run.results.empty()
