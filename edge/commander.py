@@ -102,6 +102,7 @@ class Commander:
             "ended": now.ended,
             "triggers": now.triggers,
             "results": now.results,
+            "faults": now.faults,
             "uptime_s": round(time.monotonic() - self._began, 1),
         }
 

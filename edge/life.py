@@ -23,6 +23,8 @@ class Condition:
     """The source of frames has no more."""
     triggers: int
     results: dict[Verdict, int]
+    faults: dict[str, str]
+    """What is wrong though the station goes on, by name, for people."""
 
 
 class Life:
@@ -32,6 +34,7 @@ class Life:
         self._guard = threading.Lock()
         self._state, self._reason, self._ended = State.PREOPERATIONAL, "starting", False
         self._triggers, self._results = 0, Counter[Verdict]()
+        self._faults: dict[str, str] = {}
         self._progress: dict[str, float] = {}
         self._error: BaseException | None = None
         self.ending = threading.Event()
@@ -50,7 +53,22 @@ class Life:
     def condition(self) -> Condition:
         """The state and the counts at this moment."""
         with self._guard:
-            return Condition(self._state, self._reason, self._ended, self._triggers, dict(self._results))
+            return Condition(
+                self._state, self._reason, self._ended, self._triggers, dict(self._results), dict(self._faults)
+            )
+
+    def fault(self, name: str, text: str) -> None:
+        """Something is wrong though the station goes on, and this is what; an empty text says that it is over."""
+        with self._guard:
+            if self._faults.get(name, "") == text:
+                return
+            if text:
+                self._faults[name] = text
+                log.error("%s: %s", name, text)
+            else:
+                del self._faults[name]
+                log.info("%s: over", name)
+        self.changed.set()
 
     def count_trigger(self) -> None:
         """One more inspection was asked for."""

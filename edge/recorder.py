@@ -10,7 +10,7 @@ import time
 
 from edge.contract.bundle import Bundle
 from edge.contract.types import Inspection
-from edge.journal.images import ImageFormat, ImagePolicy, encode_image
+from edge.journal.images import ImageFormat, ImageRule, encode_image
 from edge.journal.journal import Journal
 from edge.journal.rows import Entry, Recorded
 from edge.life import Life
@@ -35,11 +35,11 @@ class Recorder:
 
     def __init__(
         self, results: queue.Queue[Inspection | Bundle], journal: Journal, publisher: Publisher, bundle: Bundle,
-        life: Life, *, policy: ImagePolicy, publish_images: bool,
+        life: Life, *, rule: ImageRule, publish_images: bool,
     ) -> None:  # fmt: skip
         self._results, self._journal, self._publisher = results, journal, publisher
         self._bundle = self._following = bundle
-        self._life, self._policy, self._publish_images = life, policy, publish_images
+        self._life, self._rule, self._publish_images = life, rule, publish_images
         self._next_heartbeat = 0.0
 
     def run(self, source: threading.Thread) -> None:
@@ -49,6 +49,10 @@ class Recorder:
             if batch := self._next_batch():
                 self._record(batch)
             self._bundle = self._following
+            if time.monotonic() >= self._next_heartbeat:
+                self._journal.tidy()
+            for name, text in self._journal.faults.items():
+                self._life.fault(name, text)
             if self._life.changed.is_set() or time.monotonic() >= self._next_heartbeat:
                 self.publish_state()
         self.publish_state()
@@ -59,8 +63,9 @@ class Recorder:
         now = self._life.condition()
         counters = Counters(now.triggers, now.results)
         self._publisher.state(
-            now.state, bundle=self._bundle.digest, counters=counters, reason=now.reason, ended=now.ended
-        )
+            now.state, bundle=self._bundle.digest, counters=counters, reason=now.reason, ended=now.ended,
+            faults=now.faults,
+        )  # fmt: skip
         self._next_heartbeat = time.monotonic() + HEARTBEAT_S
 
     def _next_batch(self) -> list[Inspection]:
@@ -84,9 +89,10 @@ class Recorder:
             self._publish(inspection, done)
 
     def _entry(self, inspection: Inspection) -> Entry:
-        keep = inspection.frame is not None and self._policy.keeps(inspection.judgement.verdict)
-        image = encode_image(inspection.frame.pixels) if keep and inspection.frame else None
-        return Entry(inspection, self._bundle.digest, image)
+        frame, form = inspection.frame, self._rule.form
+        if frame is None or not self._rule.keeps(inspection.judgement.verdict, inspection.sequence):
+            return Entry(inspection, self._bundle.digest)
+        return Entry(inspection, self._bundle.digest, encode_image(frame.pixels, form), form.suffix)
 
     def _publish(self, inspection: Inspection, done: Recorded) -> None:
         judgement = inspection.judgement

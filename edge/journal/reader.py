@@ -67,8 +67,8 @@ class JournalReader(Closing):
         return [decided(each) for each in self._read(_DECISIONS, *key)] if key else []
 
     def image(self, row: Row) -> bytes | None:
-        """The image file of a row, checked against its checksum; None where none was kept."""
-        if row.image_path is None:
+        """The image file of a row, checked against its checksum; None where none was kept, or not for so long."""
+        if row.image_path is None or row.image_removed_ns is not None:
             return None
         path = self._folder / row.image_path
         with journal_errors(path):
@@ -76,6 +76,11 @@ class JournalReader(Closing):
         if hashlib.sha256(data).hexdigest() != row.image_sha256:
             raise JournalError(f"{path}: not the image that was recorded; the disk or a hand changed it")
         return data
+
+    def recipe(self, digest: str) -> str | None:
+        """The settings with this digest, as JSON; None when the journal has none of it."""
+        found = self._read("SELECT settings FROM recipes WHERE digest = ?", digest)
+        return str(found[0][0]) if found else None
 
     def close(self) -> None:
         """May be called twice."""

@@ -98,12 +98,16 @@ class Counters(msgspec.Struct, frozen=True):
 
 
 class StateHeader(Header, frozen=True, kw_only=True):
-    """How the station is, once a second and at each change. `ended`: its source has no more frames."""
+    """How the station is, once a second and at each change. `ended`: its source has no more frames.
+
+    `faults` says what is wrong though the station goes on, by name, for people.
+    """
 
     state: State
     reason: str
     counters: Counters
     ended: bool
+    faults: dict[str, str] = {}
 
 
 @dataclass(frozen=True, slots=True, eq=False)

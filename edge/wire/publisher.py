@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Mapping
+from types import MappingProxyType
 
 import zmq
 
@@ -31,6 +33,7 @@ from edge.wire.sockets import bind
 HIGH_WATER = 10_000
 """Messages that wait for one slow subscriber; what comes on top it does not get, and sees by the numbers."""
 LINGER_MS = 200
+NO_FAULTS: Mapping[str, str] = MappingProxyType({})
 
 
 class Publisher(Closing):
@@ -111,7 +114,10 @@ class Publisher(Closing):
         )
         self._send(ImageMessage(header, data))
 
-    def state(self, state: State, *, bundle: str, counters: Counters, reason: str = "", ended: bool = False) -> None:
+    def state(
+        self, state: State, *, bundle: str, counters: Counters, reason: str = "", ended: bool = False,
+        faults: Mapping[str, str] = NO_FAULTS,
+    ) -> None:  # fmt: skip
         """Publishes how the station is: call it at each change, and once a second in between. Raises WireError."""
         sequence, captured_ns = self._last
         header = StateHeader(
@@ -125,6 +131,7 @@ class Publisher(Closing):
             reason=plain(reason),
             counters=counters,
             ended=ended,
+            faults={name: plain(text) for name, text in faults.items()},
         )
         self._send(StateMessage(header))
 
