@@ -17,6 +17,7 @@ import click
 
 from edge import __version__
 from edge.errors import BundleError, OkngError
+from edge.journal_commands import journal
 from edge.key_commands import find_key, keys, sign
 
 if TYPE_CHECKING:
@@ -66,6 +67,7 @@ def okng() -> None:
     """Visual inspection on the edge: OK or NG, part by part, and where the fault is."""
 
 
+okng.add_command(journal)
 okng.add_command(keys)
 okng.add_command(sign)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import sqlite3
 import threading
+from collections.abc import Iterator
 from pathlib import Path
 
 from edge.contract.lifetime import Closing
@@ -13,6 +14,8 @@ from edge.journal.failures import journal_errors
 from edge.journal.rows import Decided, Row, decided, parse_id, row
 from edge.journal.schema import FILE, open_reader
 
+PAGE = 500
+FOR_EVER = (1 << 63) - 1
 _ROWS = """
     SELECT i.*, b.station, d.decision, d.operator, d.reason AS decision_reason, d.request_id, d.decided_ns
     FROM inspections AS i
@@ -56,6 +59,14 @@ class JournalReader(Closing):
             where = "WHERE i.boot_id = ? AND i.sequence > ? AND i.number > ? ORDER BY i.sequence LIMIT ?"
             found = self._read(f"{_ROWS} {where}", boot_id, after_sequence, after_number, limit)
         return [row(each) for each in found]
+
+    def walk(self, since_ns: int = 0, until_ns: int = FOR_EVER) -> Iterator[Row]:
+        """All inspections recorded from `since_ns` on and before `until_ns`, oldest first; okng may go on meanwhile."""
+        where = f"{_ROWS} WHERE i.number > ? AND i.recorded_ns >= ? AND i.recorded_ns < ? ORDER BY i.number LIMIT ?"
+        number = 0
+        while found := self._read(where, number, since_ns, until_ns, PAGE):
+            yield from map(row, found)
+            number = found[-1]["number"]
 
     def count(self) -> int:
         """How many inspections there are, over all boots."""

@@ -29,7 +29,7 @@ class Room:
             self._release()
 
     def for_images(self, wanted: int, retention: Retention) -> bool:
-        """Has the oldest images go, as many as it takes to have `wanted` bytes and a margin free; False when none may."""
+        """Has the oldest images go until `wanted` bytes and a margin should be free; False when none may."""
         self._say()
         if not retention.images_may_go():  # then the reserve is for the rows
             return False
