@@ -88,6 +88,38 @@ def export(
     click.echo(f"{out}: {count} inspections")
 
 
+@journal.command()
+@click.option("--json", "as_json", is_flag=True, help="Print it as JSON.")
+@folder_option
+@config_option
+def summary(as_json: bool, folder: Path | None, config: Path) -> None:
+    """Print what the journal holds, and what process control says of each bundle.
+
+    \b
+    Example: okng journal summary
+    """
+    import msgspec
+
+    from edge.control.memory import decode_memory
+    from edge.control.summary import describe
+
+    with open_reader(folder, config) as reader:
+        totals = reader.totals()
+        memories = {each.bundle: decode_memory(each.memory) for each in reader.all_remembered()}
+    if as_json:
+        points = {bundle: memory.point for bundle, memory in memories.items() if memory}
+        click.echo(msgspec.json.encode({"totals": totals, "points": points}))
+        return
+    click.echo(
+        ", ".join(f"{totals.get(name, 0)} {name}" for name in ("ok", "ng", "review", "fault"))
+        + f"; {totals['waiting']} wait for a decision, {totals['protected']} protected; "
+        f"{totals['images']} images, {totals['image_bytes'] / 1e6:.1f} MB"
+    )
+    for bundle, memory in memories.items():
+        for line in describe(memory) if memory else ["remembered by another okng"]:
+            click.echo(f"{bundle[:12]}: {line}")
+
+
 def journal_folder(folder: Path | None, config: Path) -> Path:
     """The folder that was named, else the station's."""
     if folder:

@@ -14,6 +14,7 @@ from edge.journal.images import ImageFormat, ImageRule, encode_image
 from edge.journal.journal import Journal
 from edge.journal.rows import Entry, Recorded
 from edge.life import Life
+from edge.process import Process
 from edge.wire.messages import Counters, ImageReference
 from edge.wire.publisher import Publisher
 
@@ -40,6 +41,7 @@ class Recorder:
         self._results, self._journal, self._publisher = results, journal, publisher
         self._bundle = self._following = bundle
         self._life, self._rule, self._publish_images = life, rule, publish_images
+        self._process = Process(journal, publisher, bundle)
         self._next_heartbeat = 0.0
 
     def run(self, source: threading.Thread) -> None:
@@ -48,9 +50,12 @@ class Recorder:
             self._life.progress(self.name)
             if batch := self._next_batch():
                 self._record(batch)
-            self._bundle = self._following
+            if self._bundle is not self._following:
+                self._bundle = self._following
+                self._process.use(self._bundle)
             if time.monotonic() >= self._next_heartbeat:
                 self._journal.tidy()
+                self._process.publish_again()
             for name, text in self._journal.faults.items():
                 self._life.fault(name, text)
             if self._life.changed.is_set() or time.monotonic() >= self._next_heartbeat:
@@ -87,6 +92,7 @@ class Recorder:
         for inspection, done in zip(batch, recorded, strict=True):
             self._life.count_result(inspection)
             self._publish(inspection, done)
+        self._process.see(batch)
 
     def _entry(self, inspection: Inspection) -> Entry:
         frame, form = inspection.frame, self._rule.form

@@ -93,6 +93,12 @@ class Book:
         with transaction(self._connection):
             mark(self._connection, inspections, self._clock() if on else None)
 
+    def remember(self, bundle: str, memory: str) -> None:
+        """See `Journal.remember`."""
+        query = "INSERT OR REPLACE INTO control SELECT ?, ?, coalesce(max(number), 0), ? FROM inspections"
+        with transaction(self._connection):
+            self._connection.execute(query, (bundle, memory, self._clock()))
+
     def close(self) -> None:
         """May be called twice."""
         self.reader.close()

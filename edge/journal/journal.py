@@ -122,6 +122,11 @@ class Journal(Closing):
         with self._guard, journal_errors(self.folder / FILE):
             self._insist(lambda: self._book.protect(inspections, on), self._make_room)
 
+    def remember(self, bundle: str, memory: str) -> None:
+        """Keeps what process control remembers of a bundle, with all that was recorded so far. Raises JournalError."""
+        with self._guard, journal_errors(self.folder / FILE):
+            self._insist(lambda: self._book.remember(bundle, memory), self._make_room)
+
     def decide(self, inspection_id: str, decision: Decision, operator: str, reason: str, request_id: str) -> Decided:
         """Adds an operator's decision, on the disk when this returns; the latest one on an inspection counts.
 

@@ -6,6 +6,7 @@ import hashlib
 import sqlite3
 import threading
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 from edge.contract.lifetime import Closing
@@ -27,6 +28,25 @@ _DECISIONS = """
     SELECT boot_id, sequence, decision, operator, reason AS decision_reason, request_id, decided_ns
     FROM decisions WHERE boot_id = ? AND sequence = ? ORDER BY number
 """
+
+
+_TOTALS = """
+    SELECT sum(protected_ns IS NOT NULL) AS protected,
+        sum(verdict = 'review' AND NOT EXISTS
+            (SELECT 1 FROM decisions AS d WHERE d.boot_id = i.boot_id AND d.sequence = i.sequence)) AS waiting,
+        sum(image_path IS NOT NULL AND image_removed_ns IS NULL) AS images,
+        sum(CASE WHEN image_removed_ns IS NULL THEN image_bytes END) AS image_bytes
+    FROM inspections AS i
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Remembered:
+    """What process control remembers of a bundle, up to the inspection `number`."""
+
+    bundle: str
+    memory: str
+    number: int
 
 
 class JournalReader(Closing):
@@ -92,6 +112,25 @@ class JournalReader(Closing):
         """The settings with this digest, as JSON; None when the journal has none of it."""
         found = self._read("SELECT settings FROM recipes WHERE digest = ?", digest)
         return str(found[0][0]) if found else None
+
+    def remembered(self, bundle: str) -> Remembered | None:
+        """What process control remembered of a bundle; None when it never did."""
+        return next((each for each in self.all_remembered() if each.bundle == bundle), None)
+
+    def all_remembered(self) -> list[Remembered]:
+        """Of each bundle, the latest last."""
+        found = self._read("SELECT bundle, memory, number FROM control ORDER BY updated_ns, bundle")
+        return [Remembered(*each) for each in found]
+
+    def totals(self) -> dict[str, int]:
+        """Inspections by verdict, and `waiting` for a decision, `protected`, `images` kept and their `image_bytes`."""
+        by_verdict = self._read("SELECT verdict, count(*) FROM inspections GROUP BY verdict")
+        (rest,) = self._read(_TOTALS)
+        return {str(verdict): count for verdict, count in by_verdict} | {name: rest[name] or 0 for name in rest.keys()}  # noqa: SIM118
+
+    def newest(self) -> int:
+        """The number of the latest inspection, 0 when there is none."""
+        return int(self._read("SELECT coalesce(max(number), 0) FROM inspections")[0][0])
 
     def close(self) -> None:
         """May be called twice."""

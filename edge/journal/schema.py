@@ -76,8 +76,18 @@ _RETENTION = (
         first_ns INTEGER NOT NULL
     ) STRICT""",
     "CREATE TABLE removals (path TEXT NOT NULL PRIMARY KEY) STRICT, WITHOUT ROWID",
+    """CREATE TABLE control (
+        bundle     TEXT NOT NULL PRIMARY KEY,
+        memory     TEXT NOT NULL,
+        number     INTEGER NOT NULL,
+        updated_ns INTEGER NOT NULL
+    ) STRICT""",
 )
-"""Recipes, protection, and what may go: `removals` are files that have lost their row and are still to be unlinked."""
+"""Recipes, protection, what may go, and process control.
+
+`removals` are files that have lost their row and are still to be unlinked; `control` is what process control remembers
+of a bundle, up to the inspection `number`.
+"""
 
 MIGRATIONS: tuple[tuple[str, ...], ...] = (_FIRST, _RETENTION)
 """Statements that lead from schema n to n + 1; a published one is never changed."""

@@ -12,6 +12,7 @@ import msgspec
 import numpy as np
 
 from edge.contract.cam import Thresholds
+from edge.contract.statistics import Point
 from edge.contract.types import MapUnits, Signal, State, Verdict
 from edge.errors import WireError
 
@@ -28,6 +29,7 @@ class Topic(StrEnum):
     RESULT = "result"
     IMAGE = "image"
     STATE = "state"
+    STATISTICS = "statistics"
 
 
 class Header(msgspec.Struct, frozen=True, kw_only=True):
@@ -110,6 +112,12 @@ class StateHeader(Header, frozen=True, kw_only=True):
     faults: dict[str, str] = {}
 
 
+class StatisticsHeader(Header, frozen=True, kw_only=True):
+    """What process control says of the last whole group of inspections."""
+
+    point: Point
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class ResultMessage:
     """Topic `result`. `map_units` is (rows, columns, classes) int8, None when the header's `map` is."""
@@ -133,7 +141,14 @@ class StateMessage:
     header: StateHeader
 
 
-Message = ResultMessage | ImageMessage | StateMessage
+@dataclass(frozen=True, slots=True)
+class StatisticsMessage:
+    """Topic `statistics`."""
+
+    header: StatisticsHeader
+
+
+Message = ResultMessage | ImageMessage | StateMessage | StatisticsMessage
 
 _Header = TypeVar("_Header", bound=Header)
 
@@ -152,6 +167,8 @@ def encode_message(message: Message) -> list[bytes]:
             return [b"image", header, data]
         case StateMessage():
             return [b"state", header]
+        case StatisticsMessage():
+            return [b"statistics", header]
 
 
 def decode_message(frames: Sequence[bytes]) -> Message:
@@ -189,10 +206,15 @@ def _state(frames: Sequence[bytes]) -> StateMessage:
     return StateMessage(_decode(frames[1], StateHeader))
 
 
+def _statistics(frames: Sequence[bytes]) -> StatisticsMessage:
+    return StatisticsMessage(_decode(frames[1], StatisticsHeader))
+
+
 _READERS: dict[bytes, tuple[Callable[[Sequence[bytes]], Message], int]] = {
     b"result": (_result, 3),
     b"image": (_image, 3),
     b"state": (_state, 2),
+    b"statistics": (_statistics, 2),
 }
 
 

@@ -11,6 +11,7 @@ import zmq
 from edge.contract.cam import Thresholds
 from edge.contract.card import Tensor
 from edge.contract.lifetime import Closing
+from edge.contract.statistics import Point
 from edge.contract.types import Inspection, State
 from edge.errors import WireError
 from edge.wire.messages import (
@@ -24,6 +25,8 @@ from edge.wire.messages import (
     ResultMessage,
     StateHeader,
     StateMessage,
+    StatisticsHeader,
+    StatisticsMessage,
     Topic,
     encode_message,
     plain,
@@ -134,6 +137,20 @@ class Publisher(Closing):
             faults={name: plain(text) for name, text in faults.items()},
         )
         self._send(StateMessage(header))
+
+    def statistics(self, point: Point, *, bundle: str) -> None:
+        """Publishes what process control says of the last group. Raises WireError."""
+        sequence, captured_ns = self._last
+        header = StatisticsHeader(
+            station=self._station,
+            boot=self._boot,
+            number=self._next(Topic.STATISTICS),
+            sequence=sequence,
+            captured_ns=captured_ns,
+            bundle=bundle,
+            point=point,
+        )
+        self._send(StatisticsMessage(header))
 
     def close(self) -> None:
         """May be called twice."""
