@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import subprocess
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -13,9 +14,12 @@ import pytest
 from edge.contract.types import Verdict
 from edge.errors import JournalError
 from edge.journal.journal import Journal
+from edge.journal.reader import JournalReader
 from edge.journal.retention import Bounds
 from edge.journal.room import RESERVE_BYTES
 from edge.journal.rows import Entry
+from edge.wire.requests import Status
+from tests.edge.test_daemon import Running, station_file
 
 pytestmark = [
     pytest.mark.system,
@@ -194,3 +198,26 @@ def test_a_read_only_disk_is_refused(small_disk, folder) -> None:
     for place in (folder, small_disk / "new"):
         with pytest.raises(JournalError, match="cannot be written"):
             Journal.open(place, station="one")
+
+
+def test_the_daemon_goes_on_and_says_so(small_disk, folder, tmp_path, bundle, capture) -> None:
+    camera = f"{capture.as_uri()}?loop=true&rate=20"
+    config = station_file(tmp_path / "d", bundle, camera, journal=str(folder))
+    with Running(config) as daemon:
+        daemon.collect(20)
+        ballast = fill(small_disk)
+        until(daemon, lambda faults: "disk_full" in faults)
+        daemon.collect(len(daemon.results) + 40)
+        ballast.unlink()
+        until(daemon, lambda faults: not faults)
+        daemon.collect(len(daemon.results) + 5)
+        assert daemon.end() == 0, daemon.log.read_text()
+    with JournalReader(folder) as reader:
+        assert {message.header.id for message in daemon.results} <= {row.id for row in reader.walk()}
+
+
+def until(daemon: Running, holds) -> None:
+    deadline = time.monotonic() + 60
+    while not holds(daemon.station.request(Status())["faults"]):
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
