@@ -54,13 +54,16 @@ class Recorder:
                 self._bundle = self._following
                 self._process.use(self._bundle)
             if time.monotonic() >= self._next_heartbeat:
-                self._journal.tidy()
+                self._look_after_journal()
                 self._process.publish_again()
-            for name, text in self._journal.faults.items():
-                self._life.fault(name, text)
             if self._life.changed.is_set() or time.monotonic() >= self._next_heartbeat:
                 self.publish_state()
         self.publish_state()
+
+    def _look_after_journal(self) -> None:
+        self._journal.tidy()
+        for name, text in self._journal.faults.items():
+            self._life.fault(name, text)
 
     def publish_state(self) -> None:
         """Publishes how the station is now."""

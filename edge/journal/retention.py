@@ -65,29 +65,36 @@ class Retention:
 
     def tidy(self) -> str:
         """One step towards the bounds. What is said is why they cannot be kept; empty when they can."""
-        if self._bounds == Bounds():
-            return ""
         most, limit = self._bounds.inspections, self._bounds.size
-        removed = self._remove_rows(self._beyond)
+        removed = 0
+        if most is not None or self._bounds.days is not None:
+            removed = self._remove_rows(self._beyond)
         if most is not None and self.count > most and not removed:
             return f"{self.count} inspections, {most} are allowed, {_STUCK}"
-        if limit is None or self.size() <= limit:
-            return ""
-        if removed or self.drop_images(self.size() - int(SLACK * limit)) or self.drop_rows():
+        if limit is None or self.size() <= limit or removed or self._shrink(limit):
             return ""
         return f"{self.size() / 1e6:.1f} MB, {limit / 1e6:.1f} MB are allowed, {_STUCK}"
 
     def size(self) -> int:
         """Bytes of the images kept, and of the database's pages in use."""
-        value = [self._connection.execute(f"PRAGMA {name}").fetchone()[0] for name in _PAGES]
-        return self.image_bytes + (value[0] - value[1]) * value[2]
+        return self.image_bytes + self._database_bytes()
+
+    def _database_bytes(self) -> int:
+        pages, free, size = (self._connection.execute(f"PRAGMA {name}").fetchone()[0] for name in _PAGES)
+        return int((pages - free) * size)
+
+    def _shrink(self, limit: int) -> int:
+        """Images go before rows, but the rows of years must not leave images no room: half of it is theirs."""
+        if self._database_bytes() > limit // 2 and (removed := self.drop_rows()):
+            return removed
+        return self.drop_images(self.size() - int(SLACK * limit)) or self.drop_rows()
 
     def drop_images(self, wanted: int) -> int:
         """Removes the oldest images that may go, up to CHUNK, until `wanted` bytes are free; gives their number."""
         chosen: list[sqlite3.Row] = []
         freed = 0
         with transaction(self._connection):
-            for found in self._oldest(_KEPT):
+            for found in self._oldest(with_image=True):
                 if chosen and freed >= wanted:
                     break
                 chosen.append(found)
@@ -122,10 +129,14 @@ class Retention:
 
     def images_may_go(self) -> bool:
         """Whether `drop_images` would find one."""
-        return bool(self._oldest(_KEPT))
+        return bool(self._oldest(with_image=True))
 
-    def _oldest(self, which: str = "TRUE") -> list[sqlite3.Row]:
-        query = f"SELECT {_FIELDS} FROM inspections AS i WHERE {which} AND {_FREE} ORDER BY number LIMIT {CHUNK}"
+    def _oldest(self, *, with_image: bool = False) -> list[sqlite3.Row]:
+        """Up to CHUNK that may go. The index steps over the many rows whose images went long ago."""
+        source = (
+            f"inspections AS i INDEXED BY images_kept WHERE {_KEPT}" if with_image else "inspections AS i WHERE TRUE"
+        )
+        query = f"SELECT {_FIELDS} FROM {source} AND {_FREE} ORDER BY number LIMIT {CHUNK}"
         return self._connection.execute(query).fetchall()
 
     def _beyond(self, free: list[sqlite3.Row]) -> list[sqlite3.Row]:

@@ -64,7 +64,7 @@ def check(folder: Path, acked: Path) -> list[str]:
         plain = (
             index for index, (_, name, *_) in enumerate(lines) if name in rows and rows[name].verdict is Verdict.NG
         )
-        first = next(plain)
+        first = next(plain, -1)
         for index, (kind, name, *rest) in enumerate(lines):
             if name not in rows:  # only the oldest may have gone, and none that waits for a decision
                 wrong += [f"{name}: lost"] if (kind == "row" and index > first) or waits(name) else []

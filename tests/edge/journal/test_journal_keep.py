@@ -124,18 +124,27 @@ def test_what_a_wrong_clock_stamped_after_younger_ones_does_not_go_early(filled,
 
 
 def test_images_go_before_rows_and_their_checksum_stays(filled) -> None:
-    journal = filled(Bounds(size=110_000), [Verdict.NG] * 20)
-    assert journal._book.retention.size() > 110_000
+    limit = 180_000
+    journal = filled(Bounds(size=limit), [Verdict.NG] * 30)
+    assert journal._book.retention.size() > limit
     journal.tidy()
     rows = journal.rows()
-    assert len(rows) == 20
+    assert len(rows) == 30
     gone = [row for row in rows if row.image_removed_ns is not None]
-    assert 0 < len(gone) < 20
+    assert 0 < len(gone) < 30
     assert gone == rows[: len(gone)]
     assert all(row.image_sha256 for row in gone)
     assert journal.reader.image(gone[0]) is None
-    assert journal._book.retention.size() <= 110_000
+    assert journal._book.retention.size() <= limit
     assert_rows_and_files_agree(journal)
+
+
+def test_rows_leave_images_half_of_the_room(filled, monkeypatch) -> None:
+    monkeypatch.setattr("edge.journal.retention.CHUNK", 4)
+    journal = filled(Bounds(size=110_000), [Verdict.NG] * 20)
+    assert journal._book.retention._database_bytes() > 55_000
+    journal.tidy()
+    assert sequences(journal) == list(range(5, 21))
 
 
 def test_a_step_is_small_and_steps_reach_the_bound(filled, monkeypatch) -> None:
