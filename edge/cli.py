@@ -17,7 +17,9 @@ import click
 
 from edge import __version__
 from edge.errors import BundleError, OkngError
+from edge.journal_commands import journal
 from edge.key_commands import find_key, keys, sign
+from edge.replay_command import replay
 
 if TYPE_CHECKING:
     from edge.wire.client import Station
@@ -66,7 +68,9 @@ def okng() -> None:
     """Visual inspection on the edge: OK or NG, part by part, and where the fault is."""
 
 
+okng.add_command(journal)
 okng.add_command(keys)
+okng.add_command(replay)
 okng.add_command(sign)
 
 
@@ -89,45 +93,6 @@ def run(config: Path, verbose: bool) -> None:
     from edge.daemon import Daemon
 
     Daemon(station).run()
-
-
-@okng.command()
-@click.argument("capture", type=click.Path(path_type=Path))
-@click.option("--bundle", required=True, type=click.Path(path_type=Path), help="The bundle that judges.")
-@click.option("--expect", type=click.Path(path_type=Path), help="An earlier replay; exit status 1 on a difference.")
-@click.option("--tolerance", default=2, show_default=True, type=click.IntRange(0, 255),
-              help="Units of int8 by which a map may differ from the expected one.")  # fmt: skip
-def replay(capture: Path, bundle: Path, expect: Path | None, tolerance: int) -> None:
-    """Judge the frames of CAPTURE, a folder or a video, and print a JSON line for each. Drives no outputs.
-
-    \b
-    Example: okng replay monday --bundle bundles/new > new.jsonl
-             okng replay monday --bundle bundles/new --expect old.jsonl > /dev/null
-    """
-    import msgspec
-
-    from edge.camera import FileCamera
-    from edge.contract.bundle import read_bundle
-    from edge.inference.judge import Judge
-    from edge.inference.verify import verify_in_child
-    from edge.replay import compare, read_lines
-    from edge.replay import replay as play
-
-    expected = read_lines(expect) if expect else []
-    proof, opened, found = verify_in_child(bundle), read_bundle(bundle), []
-    if proof.digest != opened.digest:
-        raise BundleError(f"{bundle}: changed while it was being verified; start again")
-    with FileCamera(capture.absolute()) as camera:
-        for line in play(camera, Judge(opened)):
-            click.echo(msgspec.json.encode(line))
-            if expect:
-                found.append(line)
-    if expect:
-        differences = compare(expected, found, tolerance)
-        for difference in differences:
-            click.echo(f"{difference.frame or 'capture'}: {difference.what}", err=True)
-        click.echo(f"{len(found)} frames, {len(differences)} differences from {expect}", err=True)
-        sys.exit(1 if differences else 0)
 
 
 @okng.command()
@@ -197,7 +162,8 @@ def watch(config: Path, as_json: bool, count: int | None) -> None:
                 if next(seen) == count:
                     return
             elif isinstance(message, StateMessage) and not as_json:
-                now = (message.header.state, message.header.reason, *message.header.warnings.values())
+                header = message.header
+                now = (header.state, header.reason, *header.faults.values(), *header.warnings.values())
                 if now != last:
                     click.secho(f"-- {': '.join(filter(None, now))}", dim=True)
                 last = now

@@ -106,6 +106,7 @@ class Commander:
             "results": now.results,
             "quality": now.quality and msgspec.to_builtins(now.quality),
             "warnings": now.warnings,
+            "faults": now.faults,
             "uptime_s": round(time.monotonic() - self._began, 1),
         }
 

@@ -75,10 +75,22 @@ class WireConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class JournalConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Where the record is kept, and which frames with it: "all", "ng" (all but OK) or "none"."""
+    """Where the record is kept, which frames with it, and how much of it; None is no bound.
+
+    What is beyond a bound goes, oldest first, but for what is protected or waits for a decision.
+    """
 
     folder: PathText
     images: Literal["all", "ng", "none"] = "ng"
+    """Frames that are kept: "all", "ng" (all but OK) or "none"."""
+    images_every: Annotated[int, msgspec.Meta(ge=1)] | None = None
+    """Besides, the frame of each so-many-th inspection."""
+    image_format: Literal["png", "jpeg"] = "png"
+    keep_gb: Annotated[float, msgspec.Meta(gt=0.0, le=1e6)] | None = None
+    """Images and database, in 10^9 bytes: images go first."""
+    keep_days: Annotated[float, msgspec.Meta(gt=0.0, le=36_500.0)] | None = None
+    """By the board's clock."""
+    keep_inspections: Annotated[int, msgspec.Meta(ge=1)] | None = None
 
 
 class StationConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

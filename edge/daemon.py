@@ -21,19 +21,21 @@ from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
 
+import msgspec
 import zmq
 
 from edge.camera import Camera, Patience, camera_from_uri, watch_camera
 from edge.commander import Commander
-from edge.config import CameraConfig, SignalConfig, StationConfig
+from edge.config import CameraConfig, JournalConfig, SignalConfig, StationConfig
 from edge.contract.bundle import Bundle, read_bundle
 from edge.contract.signature import read_public_key
 from edge.contract.types import Inspection, State
 from edge.errors import BundleError, ConfigError, HardwareError
 from edge.inference.verify import finish_verify, start_verify
 from edge.inspector import Inspector
-from edge.journal.images import ImagePolicy
+from edge.journal.images import ImageFormat, ImagePolicy, ImageRule
 from edge.journal.journal import Journal
+from edge.journal.retention import Bounds
 from edge.life import Life
 from edge.line import GpioSignal, LineSignal, NoSignal
 from edge.loader import Loader
@@ -97,7 +99,7 @@ class Daemon:
         stack.callback(child.kill)
         from edge.inference.judge import Judge
 
-        journal = stack.enter_context(Journal.open(Path(config.journal.folder), station=config.station))
+        journal = stack.enter_context(open_journal(config))
         context = stack.enter_context(zmq.Context())
         publisher = stack.enter_context(
             Publisher(context, config.results_address, station=config.station, boot=journal.boot_id)
@@ -126,7 +128,7 @@ class Daemon:
         )
         recorder = Recorder(
             results, journal, publisher, bundle, life, QualityWatch(config.quality),
-            policy=ImagePolicy(config.journal.images), publish_images=config.wire.images,
+            rule=image_rule(config.journal), publish_images=config.wire.images,
         )  # fmt: skip
         commander = Commander(
             server, journal, triggers, inspector, bundle, life, loader, station=config.station, free_run=free_run
@@ -174,7 +176,22 @@ class Daemon:
     def _status(self) -> str:
         now = self._life.condition()
         counts = ", ".join(f"{count} {verdict}" for verdict, count in sorted(now.results.items()))
-        return f"{now.state}{f' ({now.reason})' if now.reason else ''}; {counts or 'no results yet'}"
+        faults = "; ".join(["", *now.faults.values()])
+        return f"{now.state}{f' ({now.reason})' if now.reason else ''}; {counts or 'no results yet'}{faults}"
+
+
+def open_journal(config: StationConfig) -> Journal:
+    """The journal that a station file asks for; each row says with which settings it was made."""
+    keep = config.journal
+    size = int(keep.keep_gb * 1e9) if keep.keep_gb else None
+    bounds = Bounds(size, keep.keep_days, keep.keep_inspections)
+    settings = msgspec.json.encode(config)
+    return Journal.open(Path(keep.folder), station=config.station, settings=settings, bounds=bounds)
+
+
+def image_rule(config: JournalConfig) -> ImageRule:
+    """Which frames a station file wants kept."""
+    return ImageRule(ImagePolicy(config.images), config.images_every, ImageFormat(config.image_format))
 
 
 def station_camera(config: CameraConfig) -> Camera:

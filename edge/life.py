@@ -31,6 +31,8 @@ class Condition:
     """Of the last images, None before there are enough."""
     warnings: dict[str, str]
     """What has drifted in the images, in words."""
+    faults: dict[str, str]
+    """What is wrong though the station goes on, by name, for people."""
 
 
 class Life:
@@ -42,6 +44,7 @@ class Life:
         self._triggers, self._results = 0, Counter[Verdict]()
         self._quality: Quality | None = None
         self._warnings: dict[str, str] = {}
+        self._faults: dict[str, str] = {}
         self._progress: dict[str, float] = {}
         self._error: BaseException | None = None
         self.ending = threading.Event()
@@ -77,8 +80,21 @@ class Life:
         with self._guard:
             return Condition(
                 self._state, self._reason, self._ended, self._triggers, dict(self._results),
-                self._quality, self._warnings,
+                self._quality, self._warnings, dict(self._faults),
             )  # fmt: skip
+
+    def fault(self, name: str, text: str) -> None:
+        """Something is wrong though the station goes on, and this is what; an empty text says that it is over."""
+        with self._guard:
+            if self._faults.get(name, "") == text:
+                return
+            if text:
+                self._faults[name] = text
+                log.error("%s: %s", name, text)
+            else:
+                del self._faults[name]
+                log.info("%s: over", name)
+        self.changed.set()
 
     def count_trigger(self) -> None:
         """One more inspection was asked for."""

@@ -10,10 +10,11 @@ import time
 
 from edge.contract.bundle import Bundle
 from edge.contract.types import Inspection
-from edge.journal.images import ImageFormat, ImagePolicy, encode_image
+from edge.journal.images import ImageFormat, ImageRule, encode_image
 from edge.journal.journal import Journal
 from edge.journal.rows import Entry, Recorded
 from edge.life import Life
+from edge.process import Process
 from edge.quality import QualityWatch, measure_quality
 from edge.wire.messages import Counters, ImageReference
 from edge.wire.publisher import Publisher
@@ -36,12 +37,13 @@ class Recorder:
 
     def __init__(
         self, results: queue.Queue[Inspection | Bundle], journal: Journal, publisher: Publisher, bundle: Bundle,
-        life: Life, quality: QualityWatch, *, policy: ImagePolicy, publish_images: bool,
+        life: Life, quality: QualityWatch, *, rule: ImageRule, publish_images: bool,
     ) -> None:  # fmt: skip
         self._results, self._journal, self._publisher = results, journal, publisher
         self._bundle = self._following = bundle
-        self._life, self._policy, self._publish_images = life, policy, publish_images
+        self._life, self._rule, self._publish_images = life, rule, publish_images
         self._quality = quality
+        self._process = Process(journal, publisher, bundle)
         self._next_heartbeat = 0.0
 
     def run(self, source: threading.Thread) -> None:
@@ -50,10 +52,20 @@ class Recorder:
             self._life.progress(self.name)
             if batch := self._next_batch():
                 self._record(batch)
-            self._bundle = self._following
+            if self._bundle is not self._following:
+                self._bundle = self._following
+                self._process.use(self._bundle)
+            if time.monotonic() >= self._next_heartbeat:
+                self._look_after_journal()
+                self._process.publish_again()
             if self._life.changed.is_set() or time.monotonic() >= self._next_heartbeat:
                 self.publish_state()
         self.publish_state()
+
+    def _look_after_journal(self) -> None:
+        self._journal.tidy()
+        for name, text in self._journal.faults.items():
+            self._life.fault(name, text)
 
     def publish_state(self) -> None:
         """Publishes how the station is now."""
@@ -62,7 +74,7 @@ class Recorder:
         counters = Counters(now.triggers, now.results)
         self._publisher.state(
             now.state, bundle=self._bundle.digest, counters=counters, reason=now.reason, ended=now.ended,
-            quality=now.quality, warnings=now.warnings,
+            quality=now.quality, warnings=now.warnings, faults=now.faults,
         )  # fmt: skip
         self._next_heartbeat = time.monotonic() + HEARTBEAT_S
 
@@ -86,6 +98,7 @@ class Recorder:
             self._life.count_result(inspection)
             self._publish(inspection, done)
             self._watch_quality(inspection)
+        self._process.see(batch)
 
     def _watch_quality(self, inspection: Inspection) -> None:
         """After all that matters more, and never part of it."""
@@ -94,9 +107,10 @@ class Recorder:
             self._life.show_quality(self._quality.average, self._quality.warnings)
 
     def _entry(self, inspection: Inspection) -> Entry:
-        keep = inspection.frame is not None and self._policy.keeps(inspection.judgement.verdict)
-        image = encode_image(inspection.frame.pixels) if keep and inspection.frame else None
-        return Entry(inspection, self._bundle.digest, image)
+        frame, form = inspection.frame, self._rule.form
+        if frame is None or not self._rule.keeps(inspection.judgement.verdict, inspection.sequence):
+            return Entry(inspection, self._bundle.digest)
+        return Entry(inspection, self._bundle.digest, encode_image(frame.pixels, form), form.suffix)
 
     def _publish(self, inspection: Inspection, done: Recorded) -> None:
         judgement = inspection.judgement

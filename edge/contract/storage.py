@@ -5,8 +5,9 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import BinaryIO
 
 from edge.errors import HardwareError, UsageError
 
@@ -40,6 +41,32 @@ def new_folder(out: Path) -> Iterator[Path]:
         raise UsageError(f"{out}: cannot be written: {error.strerror or error}; nothing was kept") from None
     finally:
         shutil.rmtree(partial, ignore_errors=True)
+
+
+@contextmanager
+def new_file(out: Path) -> Iterator[BinaryIO]:
+    """A file to fill; it becomes `out` when the block ends well, and is gone when it does not.
+
+    Raises UsageError when `out` is there, or when the place cannot be written or is full.
+    """
+    partial = out.with_name(f".{out.name}.partial-{os.getpid()}")
+    if out.exists():
+        raise UsageError(f"{out}: is already there; name a new file or remove it")
+    try:
+        out.absolute().parent.mkdir(parents=True, exist_ok=True)
+        with partial.open("wb") as file:
+            yield file
+            file.flush()
+            os.fsync(file.fileno())
+        partial.rename(out)
+        sync_folder(out.absolute().parent)
+    except (HardwareError, FileNotFoundError):  # OSErrors too, but none of this place's making
+        raise
+    except OSError as error:
+        raise UsageError(f"{out}: cannot be written: {error.strerror or error}; nothing was kept") from None
+    finally:
+        with suppress(OSError):
+            partial.unlink(missing_ok=True)
 
 
 def write_file(path: Path, data: bytes) -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from edge.errors import JournalError
 
-_FULL = "the disk is full; free space, then start okng again"
+_FULL = "the disk is full; free space, and okng goes on"
 _NOT_WRITABLE = "cannot be written; make it writable for the user okng runs as, or name another folder"
 _DAMAGED = "is damaged or not a journal; move it away to keep it, and okng starts a new one"
 
@@ -50,6 +50,18 @@ def journal_errors(place: Path) -> Iterator[None]:
 def primary_code(error: sqlite3.Error) -> int:
     """SQLite's result code without its extension; 0 when Python raised the error itself."""
     return int(getattr(error, "sqlite_errorcode", 0)) & 0xFF
+
+
+def is_full(error: BaseException) -> bool:
+    """The disk, or this user's share of it, is full."""
+    if isinstance(error, sqlite3.Error):
+        return primary_code(error) == sqlite3.SQLITE_FULL
+    return isinstance(error, OSError) and error.errno in {errno.ENOSPC, errno.EDQUOT}
+
+
+def is_damaged(error: BaseException) -> bool:
+    """The database is not what SQLite wrote."""
+    return isinstance(error, sqlite3.Error) and primary_code(error) in {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}
 
 
 def _line(place: Path, advice: str | None, said: str) -> str:

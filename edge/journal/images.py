@@ -21,16 +21,12 @@ FOLDER_SIZE = 1000
 
 
 class ImagePolicy(StrEnum):
-    """Which inspections keep their frame."""
+    """Which inspections keep their frame for their verdict's sake."""
 
     ALL = "all"
     NG = "ng"
     """Everything but OK: NG, REVIEW and FAULT."""
     NONE = "none"
-
-    def keeps(self, verdict: Verdict) -> bool:
-        """Whether a frame with this verdict is kept."""
-        return self is ImagePolicy.ALL or (self is ImagePolicy.NG and verdict is not Verdict.OK)
 
 
 class ImageFormat(StrEnum):
@@ -43,6 +39,21 @@ class ImageFormat(StrEnum):
     def suffix(self) -> str:
         """ ".png" or ".jpg", as `Entry.suffix` takes it."""
         return ".png" if self is ImageFormat.PNG else ".jpg"
+
+
+@dataclass(frozen=True, slots=True)
+class ImageRule:
+    """Which frames are kept, and how: by verdict, and each `every`th inspection of a boot whatever its verdict."""
+
+    policy: ImagePolicy = ImagePolicy.NG
+    every: int | None = None
+    form: ImageFormat = ImageFormat.PNG
+
+    def keeps(self, verdict: Verdict, sequence: int) -> bool:
+        """Whether the frame of an inspection with this verdict and sequence number is kept."""
+        if self.every and sequence % self.every == 0:
+            return True
+        return self.policy is ImagePolicy.ALL or (self.policy is ImagePolicy.NG and verdict is not Verdict.OK)
 
 
 SUFFIXES = frozenset(form.suffix for form in ImageFormat)
@@ -68,10 +79,11 @@ def encode_image(pixels: Pixels, form: ImageFormat = ImageFormat.PNG) -> bytes:
 
 @dataclass(frozen=True, slots=True)
 class StoredImage:
-    """An image on the disk: `path` relative to the journal's folder, `sha256` of the file in hex."""
+    """An image on the disk: `path` relative to the journal's folder, `sha256` of the file in hex, `size` in bytes."""
 
     path: str
     sha256: str
+    size: int
 
 
 class ImageStore:
@@ -86,7 +98,7 @@ class ImageStore:
         path = self._folder / relative
         make_folder(path.parent)
         write_file(path, data)
-        return StoredImage(relative.as_posix(), hashlib.sha256(data).hexdigest())
+        return StoredImage(relative.as_posix(), hashlib.sha256(data).hexdigest(), len(data))
 
     def remove(self, image: StoredImage) -> None:
         """Takes an image back whose row could not be written; one that is gone is no error."""
@@ -104,9 +116,31 @@ class ImageStore:
         return first, [path.relative_to(self._folder).as_posix() for path in paths]
 
     def sweep(self, paths: Sequence[str]) -> None:
-        """Removes these files, paths as in `StoredImage`."""
+        """Removes these files, paths as in `StoredImage`, and folders that become empty; on the disk when it returns.
+
+        Those that are gone are no error.
+        """
         strays = [self._folder / path for path in paths]
         for stray in strays:
             stray.unlink(missing_ok=True)
         for folder in {stray.parent for stray in strays}:
-            sync_folder(folder)
+            _settle(folder)
+
+    def size(self, path: str) -> int:
+        """Bytes of a file, path as in `StoredImage`; 0 when it is gone."""
+        try:
+            return (self._folder / path).stat().st_size
+        except FileNotFoundError:
+            return 0
+
+
+def _settle(folder: Path) -> None:
+    """Puts on the disk that files of `images/BOOT/THOUSAND` are gone, and removes it and its boot's when empty."""
+    for place in (folder, folder.parent):
+        if not place.is_dir():
+            continue
+        if any(place.iterdir()):
+            sync_folder(place)
+            return
+        place.rmdir()
+        sync_folder(place.parent)

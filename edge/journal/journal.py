@@ -2,90 +2,130 @@
 
 from __future__ import annotations
 
-import secrets
+import logging
 import sqlite3
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
+from typing import TypeVar
 
 from edge.contract.lifetime import Closing
 from edge.contract.types import Decision
-from edge.errors import JournalError, UsageError
-from edge.journal.failures import journal_errors, primary_code
+from edge.journal.book import Book, Station
+from edge.journal.damage import set_aside, set_aside_before
+from edge.journal.failures import is_damaged, is_full, journal_errors
 from edge.journal.folder import FolderLock, make_folder
-from edge.journal.images import ImageStore, StoredImage
 from edge.journal.reader import JournalReader
-from edge.journal.rows import Decided, Entry, Recorded, Row, decided, parse_id, text, values
-from edge.journal.schema import FILE, open_writer, transaction
+from edge.journal.retention import Bounds
+from edge.journal.room import ROW_BYTES, Room
+from edge.journal.rows import Decided, Entry, Recorded, Row, text
+from edge.journal.schema import FILE
 
-_BY_REQUEST = """
-    SELECT boot_id, sequence, decision, operator, reason AS decision_reason, request_id, decided_ns
-    FROM decisions WHERE request_id = ?
-"""
+log = logging.getLogger(__name__)
+T = TypeVar("T")
+
+NO_BOUNDS = Bounds()
 
 
 class Journal(Closing):
     """One station's record, open for writing by one okng.
 
-    Threads: `record` and `decide` share one connection behind a lock, so each may be called from any thread, and
-    one waits while the other writes. `find`, `rows`, `count` and `reader` read over a connection of their own and
+    Threads: `record`, `decide` and `tidy` share one connection behind a lock, so each may be called from any thread,
+    and one waits while another writes. `find`, `rows`, `count` and `reader` read over a connection of their own and
     hold up no writer. A JournalError means that nothing of that call was acknowledged: publish nothing of it.
+
+    On a full disk the oldest images go to make room (see `retention`); then new ones are not kept; then the oldest
+    rows go. A database that proves damaged is set aside and a new one begun. `faults` says so while it lasts.
     """
 
-    def __init__(self, folder: Path, station: str, clock: Callable[[], int]) -> None:
+    def __init__(self, folder: Path, station: Station) -> None:
         """See `open`."""
         self.folder = folder
-        self._clock = clock
+        self._station = station
         self._guard = threading.Lock()
-        self._images = ImageStore(folder)
+        self._over = ""
         self._lock = FolderLock(folder)
         try:
-            self._connection = open_writer(folder / FILE)
-            try:
-                self._sweep()
-                self.boot_id = self._boot(station)
-                self.reader = JournalReader(folder)
-            except BaseException:
-                self._connection.close()
-                raise
+            self._room = Room(folder)
+            self._book = self._first_book()
+            self.boot_id = self._book.boot_id
+            self._room.look(self._book.retention)
         except BaseException:
             self._lock.close()
             raise
 
     @classmethod
-    def open(cls, folder: Path, *, station: str, clock: Callable[[], int] = time.time_ns) -> Journal:
+    def open(
+        cls, folder: Path, *, station: str, settings: bytes = b"", bounds: Bounds = NO_BOUNDS,
+        clock: Callable[[], int] = time.time_ns,
+    ) -> Journal:  # fmt: skip
         """Makes `folder` (0700) if absent, takes it for this process, brings the database up to date, and boots.
 
+        `settings` are those that all its inspections are made with, as JSON; `bounds` what `tidy` works towards;
         `clock` gives Unix time in nanoseconds. Raises JournalError: another okng runs on the folder; it is full,
-        read-only or not a folder; the database is damaged, of a newer okng or of another program.
+        read-only or not a folder; the database is of a newer okng or of another program.
         """
         folder = folder.absolute()
         with journal_errors(folder):
             make_folder(folder)
             with journal_errors(folder / FILE):
-                return cls(folder, station, clock)
+                return cls(folder, Station(station, settings, bounds, clock))
+
+    @property
+    def reader(self) -> JournalReader:
+        """Of the database as it is now; another one once a damaged one was replaced."""
+        return self._book.reader
+
+    @property
+    def faults(self) -> dict[str, str]:
+        """What is wrong with the journal now, by name, for people; one that is over is empty."""
+        aside = set_aside_before(self.folder)
+        damaged = (
+            f"a damaged journal was set aside as {aside[-1].name}, and a new one begun; mend it or take it away"
+            if aside
+            else ""
+        )
+        return {"journal_damaged": damaged, "disk_full": self._room.fault, "journal_over": self._over}
 
     def record(self, entries: Sequence[Entry]) -> list[Recorded]:
-        """All of `entries`, on the disk with their images when this returns, in the same order.
+        """All of `entries`, on the disk when this returns, in the same order, each with its image where it has one.
 
-        Raises JournalError when they cannot be kept, or when one is of another boot or already there: then none
-        of them is in the journal.
+        On a full disk where no older image may go, the new ones are not kept. Raises JournalError when they cannot
+        be kept, or when one is of another boot or already there: then none of them is in the journal.
         """
         if not entries:
             return []
+        wanted = sum(len(entry.image or b"") for entry in entries) + ROW_BYTES * len(entries)
         with self._guard, journal_errors(self.folder):
-            self._refuse_wrong(entries)
-            images: list[StoredImage] = []
             try:
-                recorded = [self._acknowledgement(entry, images) for entry in entries]
-                rows = [values(entry, done) for entry, done in zip(entries, recorded, strict=True)]
-                with transaction(self._connection):
-                    self._connection.executemany(_insert(rows[0]), rows)
-            except Exception as error:
-                self._take_back(images, error)
-                raise
-        return recorded
+                return self._insist(lambda: self._book.record(entries), lambda: self._room_for_images(wanted))
+            except (sqlite3.Error, OSError) as error:
+                if not is_full(error):
+                    raise
+            self._room.images_lost()
+            bare = [replace(entry, image=None) for entry in entries]
+            return self._insist(lambda: self._book.record(bare), lambda: self._room.for_rows(self._book.retention))
+
+    def tidy(self) -> None:
+        """One step of what keeps the journal within its bounds and the disk from filling up; call it every second.
+
+        Raises JournalError.
+        """
+        with self._guard, journal_errors(self.folder):
+            self._over = self._insist(lambda: self._book.retention.tidy(), self._make_room)
+            self._room.look(self._book.retention)
+
+    def protect(self, inspections: Sequence[str], *, on: bool = True) -> None:
+        """See `edge.journal.protect.protect`."""
+        with self._guard, journal_errors(self.folder / FILE):
+            self._insist(lambda: self._book.protect(inspections, on), self._make_room)
+
+    def remember(self, bundle: str, memory: str) -> None:
+        """Keeps what process control remembers of a bundle, with all that was recorded so far. Raises JournalError."""
+        with self._guard, journal_errors(self.folder / FILE):
+            self._insist(lambda: self._book.remember(bundle, memory), self._make_room)
 
     def decide(self, inspection_id: str, decision: Decision, operator: str, reason: str, request_id: str) -> Decided:
         """Adds an operator's decision, on the disk when this returns; the latest one on an inspection counts.
@@ -94,18 +134,8 @@ class Journal(Closing):
         that id, or when `request_id` was used for another decision; JournalError when it cannot be written.
         """
         wanted = (inspection_id, decision, text(operator), text(reason), request_id)
-        with self._guard, journal_errors(self.folder / FILE), transaction(self._connection):
-            found = self._connection.execute(_BY_REQUEST, (request_id,)).fetchone()
-            if found:
-                return _same(decided(found), wanted)
-            key = self._key(inspection_id)
-            answer = Decided(*wanted, decided_ns=self._clock())
-            self._connection.execute(
-                "INSERT INTO decisions (request_id, boot_id, sequence, decision, operator, reason, decided_ns) "
-                "VALUES (?, ?, ?, ?, ?, ?, ?)",
-                (request_id, *key, decision.value, answer.operator, answer.reason, answer.decided_ns),
-            )
-        return answer
+        with self._guard, journal_errors(self.folder / FILE):
+            return self._insist(lambda: self._book.decide(wanted), self._make_room)
 
     def find(self, inspection_id: str) -> Row | None:
         """See `JournalReader.find`."""
@@ -124,72 +154,42 @@ class Journal(Closing):
     def close(self) -> None:
         """Waits for a write in progress, then lets the folder go. May be called twice."""
         with self._guard:
-            self.reader.close()
-            self._connection.close()
+            self._book.close()
             self._lock.close()
 
-    def _boot(self, station: str) -> str:
-        """A boot id that the journal has never had."""
-        with transaction(self._connection):
-            taken = {found[0] for found in self._connection.execute("SELECT boot_id FROM boots")}
-            boot_id = secrets.token_hex(4)
-            while boot_id in taken:
-                boot_id = secrets.token_hex(4)
-            self._connection.execute("INSERT INTO boots VALUES (?, ?, ?)", (boot_id, text(station), self._clock()))
-        return boot_id
+    def _first_book(self) -> Book:
+        try:
+            return Book(self.folder, self._station)
+        except sqlite3.Error as error:
+            if not is_damaged(error):
+                raise
+            return self._new_book(error)
 
-    def _sweep(self) -> None:
-        """Removes the images that the last boot wrote and did not live to write the rows of."""
-        last = self._connection.execute("SELECT boot_id FROM boots ORDER BY rowid DESC LIMIT 1").fetchone()
-        if last is None:
-            return
-        query = "SELECT image_path FROM inspections WHERE boot_id = ? AND sequence >= ? AND image_path IS NOT NULL"
-        first, found = self._images.newest(last[0])
-        known = {each[0] for each in self._connection.execute(query, (last[0], first))}
-        self._images.sweep([path for path in found if path not in known])
+    def _new_book(self, error: BaseException, boot_id: str = "") -> Book:
+        """What follows a database that proved damaged; it is set aside."""
+        place = set_aside(self.folder, self._station.clock())
+        log.error("%s: the journal is damaged (%s); set aside as %s, a new one is begun", self.folder, error, place)
+        return Book(self.folder, self._station, boot_id)
 
-    def _refuse_wrong(self, entries: Sequence[Entry]) -> None:
-        """Before any image is written, so that none of a kept inspection is ever overwritten."""
-        seen: set[int] = set()
-        query = "SELECT 1 FROM inspections WHERE boot_id = ? AND sequence = ?"
-        for inspection in (entry.inspection for entry in entries):
-            if inspection.boot_id != self.boot_id:
-                raise JournalError(f"inspection {inspection.id} is not of this boot, {self.boot_id}")
-            known = self._connection.execute(query, (inspection.boot_id, inspection.sequence)).fetchone()
-            if known or inspection.sequence in seen:
-                raise JournalError(f"inspection {inspection.id} is in the journal already")
-            seen.add(inspection.sequence)
+    def _insist(self, write: Callable[[], T], make_room: Callable[[], object]) -> T:
+        """`write`, again while the disk is full and room can be made, and once after a damaged database was replaced.
 
-    def _acknowledgement(self, entry: Entry, images: list[StoredImage]) -> Recorded:
-        """Writes the entry's image, and adds it to `images`."""
-        inspection, image = entry.inspection, None
-        if entry.image is not None:
-            image = self._images.write(inspection.boot_id, inspection.sequence, entry.suffix, entry.image)
-            images.append(image)
-        return Recorded(inspection.id, inspection.boot_id, inspection.sequence, self._clock(), image)
+        Raises the last error, of SQLite or of the file system.
+        """
+        replaced = False
+        while True:
+            try:
+                return write()
+            except (sqlite3.Error, OSError) as error:
+                if is_damaged(error) and not replaced:
+                    replaced = True
+                    self._book.close()
+                    self._book = self._new_book(error, self.boot_id)
+                elif not (is_full(error) and make_room()):
+                    raise
 
-    def _take_back(self, images: Sequence[StoredImage], error: Exception) -> None:
-        """After an I/O error in the commit the rows may yet turn up at the next start: then their images must too."""
-        if isinstance(error, sqlite3.Error) and primary_code(error) == sqlite3.SQLITE_IOERR:
-            return
-        for image in images:
-            self._images.remove(image)
+    def _room_for_images(self, wanted: int) -> bool:
+        return self._room.for_images(wanted, self._book.retention)
 
-    def _key(self, inspection_id: str) -> tuple[str, int]:
-        key = parse_id(inspection_id)
-        query = "SELECT 1 FROM inspections WHERE boot_id = ? AND sequence = ?"
-        if key is None or self._connection.execute(query, key).fetchone() is None:
-            raise UsageError(f"no inspection {inspection_id!r} in the journal")
-        return key
-
-
-def _insert(columns: Mapping[str, object]) -> str:
-    return f"INSERT INTO inspections ({', '.join(columns)}) VALUES ({', '.join(f':{name}' for name in columns)})"
-
-
-def _same(earlier: Decided, wanted: tuple[str, Decision, str, str, str]) -> Decided:
-    """The earlier answer, if it answers what is asked now."""
-    inspection_id, decision, operator, reason, request_id = wanted
-    if earlier != Decided(inspection_id, decision, operator, reason, request_id, earlier.decided_ns):
-        raise UsageError(f"request {request_id!r} was already used, for another decision; send it with a new id")
-    return earlier
+    def _make_room(self) -> bool:
+        return self._room_for_images(0) or self._room.for_rows(self._book.retention)

@@ -5,6 +5,8 @@ from __future__ import annotations
 import hashlib
 import sqlite3
 import threading
+from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 from edge.contract.lifetime import Closing
@@ -13,6 +15,8 @@ from edge.journal.failures import journal_errors
 from edge.journal.rows import Decided, Row, decided, parse_id, row
 from edge.journal.schema import FILE, open_reader
 
+PAGE = 500
+FOR_EVER = (1 << 63) - 1
 _ROWS = """
     SELECT i.*, b.station, d.decision, d.operator, d.reason AS decision_reason, d.request_id, d.decided_ns
     FROM inspections AS i
@@ -24,6 +28,25 @@ _DECISIONS = """
     SELECT boot_id, sequence, decision, operator, reason AS decision_reason, request_id, decided_ns
     FROM decisions WHERE boot_id = ? AND sequence = ? ORDER BY number
 """
+
+
+_TOTALS = """
+    SELECT sum(protected_ns IS NOT NULL) AS protected,
+        sum(verdict = 'review' AND NOT EXISTS
+            (SELECT 1 FROM decisions AS d WHERE d.boot_id = i.boot_id AND d.sequence = i.sequence)) AS waiting,
+        sum(image_path IS NOT NULL AND image_removed_ns IS NULL) AS images,
+        sum(CASE WHEN image_removed_ns IS NULL THEN image_bytes END) AS image_bytes
+    FROM inspections AS i
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Remembered:
+    """What process control remembers of a bundle, up to the inspection `number`."""
+
+    bundle: str
+    memory: str
+    number: int
 
 
 class JournalReader(Closing):
@@ -57,6 +80,14 @@ class JournalReader(Closing):
             found = self._read(f"{_ROWS} {where}", boot_id, after_sequence, after_number, limit)
         return [row(each) for each in found]
 
+    def walk(self, since_ns: int = 0, until_ns: int = FOR_EVER) -> Iterator[Row]:
+        """All inspections recorded from `since_ns` on and before `until_ns`, oldest first; okng may go on meanwhile."""
+        where = f"{_ROWS} WHERE i.number > ? AND i.recorded_ns >= ? AND i.recorded_ns < ? ORDER BY i.number LIMIT ?"
+        number = 0
+        while found := self._read(where, number, since_ns, until_ns, PAGE):
+            yield from map(row, found)
+            number = found[-1]["number"]
+
     def count(self) -> int:
         """How many inspections there are, over all boots."""
         return int(self._read("SELECT count(*) FROM inspections")[0][0])
@@ -67,8 +98,8 @@ class JournalReader(Closing):
         return [decided(each) for each in self._read(_DECISIONS, *key)] if key else []
 
     def image(self, row: Row) -> bytes | None:
-        """The image file of a row, checked against its checksum; None where none was kept."""
-        if row.image_path is None:
+        """The image file of a row, checked against its checksum; None where none was kept, or not for so long."""
+        if row.image_path is None or row.image_removed_ns is not None:
             return None
         path = self._folder / row.image_path
         with journal_errors(path):
@@ -76,6 +107,30 @@ class JournalReader(Closing):
         if hashlib.sha256(data).hexdigest() != row.image_sha256:
             raise JournalError(f"{path}: not the image that was recorded; the disk or a hand changed it")
         return data
+
+    def recipe(self, digest: str) -> str | None:
+        """The settings with this digest, as JSON; None when the journal has none of it."""
+        found = self._read("SELECT settings FROM recipes WHERE digest = ?", digest)
+        return str(found[0][0]) if found else None
+
+    def remembered(self, bundle: str) -> Remembered | None:
+        """What process control remembered of a bundle; None when it never did."""
+        return next((each for each in self.all_remembered() if each.bundle == bundle), None)
+
+    def all_remembered(self) -> list[Remembered]:
+        """Of each bundle, the latest last."""
+        found = self._read("SELECT bundle, memory, number FROM control ORDER BY updated_ns, bundle")
+        return [Remembered(*each) for each in found]
+
+    def totals(self) -> dict[str, int]:
+        """Inspections by verdict, and `waiting` for a decision, `protected`, `images` kept and their `image_bytes`."""
+        by_verdict = self._read("SELECT verdict, count(*) FROM inspections GROUP BY verdict")
+        (rest,) = self._read(_TOTALS)
+        return {str(verdict): count for verdict, count in by_verdict} | {name: rest[name] or 0 for name in rest.keys()}  # noqa: SIM118
+
+    def newest(self) -> int:
+        """The number of the latest inspection, 0 when there is none."""
+        return int(self._read("SELECT coalesce(max(number), 0) FROM inspections")[0][0])
 
     def close(self) -> None:
         """May be called twice."""

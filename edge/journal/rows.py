@@ -58,8 +58,9 @@ class Row:
     """One inspection as the journal has it; `number` counts all of them from 1, over all boots, in order.
 
     Times are Unix, in nanoseconds; `map_units` is (rows, columns, classes) int8; `image_path` is relative to the
-    journal's folder. `decision` is the latest one. For FAULT, `score` and `map_units` are None, and where no frame
-    came `frame_index` and `captured_ns` are too.
+    journal's folder, and the file is there until `image_removed_ns`. `recipe` is the digest of the settings it was
+    inspected with (`JournalReader.recipe`), empty in rows from before there were any. `decision` is the latest one.
+    For FAULT, `score` and `map_units` are None, and where no frame came `frame_index` and `captured_ns` are too.
     """
 
     number: int
@@ -82,6 +83,9 @@ class Row:
     image_path: str | None
     image_sha256: str | None
     decision: Decided | None
+    recipe: str
+    image_removed_ns: int | None
+    protected_ns: int | None
 
     @property
     def id(self) -> str:
@@ -95,7 +99,7 @@ def parse_id(inspection_id: str) -> tuple[str, int] | None:
     return (match[1], int(match[2])) if match else None
 
 
-def values(entry: Entry, recorded: Recorded) -> dict[str, object]:
+def values(entry: Entry, recorded: Recorded, recipe: str) -> dict[str, object]:
     """What the table `inspections` gets, by column."""
     inspection, judgement, frame = entry.inspection, entry.inspection.judgement, entry.inspection.frame
     units = judgement.map_units
@@ -121,6 +125,8 @@ def values(entry: Entry, recorded: Recorded) -> dict[str, object]:
         "recorded_ns": recorded.recorded_ns,
         "image_path": recorded.image.path if recorded.image else None,
         "image_sha256": recorded.image.sha256 if recorded.image else None,
+        "image_bytes": recorded.image.size if recorded.image else None,
+        "recipe": recipe,
     }
 
 
@@ -160,6 +166,9 @@ def _row(found: sqlite3.Row) -> Row:
         image_path=found["image_path"],
         image_sha256=found["image_sha256"],
         decision=decided(found) if found["decision"] is not None else None,
+        recipe=found["recipe"],
+        image_removed_ns=found["image_removed_ns"],
+        protected_ns=found["protected_ns"],
     )
 
 

@@ -14,6 +14,9 @@ FILE = "journal.sqlite3"
 APPLICATION_ID = 0x6F6B6E67
 """Says in the file's header that it is an okng journal ("okng")."""
 
+LOG_PAGES = 128
+"""Pages of 4 KiB in the write-ahead log after which it is brought into the database."""
+
 _FIRST = (
     """CREATE TABLE boots (
         boot_id    TEXT NOT NULL UNIQUE CHECK (length(boot_id) = 8),
@@ -60,7 +63,33 @@ _FIRST = (
     "CREATE INDEX decisions_by_inspection ON decisions (boot_id, sequence)",
 )
 
-MIGRATIONS: tuple[tuple[str, ...], ...] = (_FIRST,)
+_RETENTION = (
+    "ALTER TABLE inspections ADD COLUMN recipe TEXT NOT NULL DEFAULT ''",
+    "ALTER TABLE inspections ADD COLUMN image_bytes INTEGER",
+    "ALTER TABLE inspections ADD COLUMN image_removed_ns INTEGER",
+    "ALTER TABLE inspections ADD COLUMN protected_ns INTEGER",
+    "CREATE INDEX images_kept ON inspections (number, image_bytes) "
+    "WHERE image_path IS NOT NULL AND image_removed_ns IS NULL",
+    """CREATE TABLE recipes (
+        digest   TEXT NOT NULL PRIMARY KEY,
+        settings TEXT NOT NULL,
+        first_ns INTEGER NOT NULL
+    ) STRICT""",
+    "CREATE TABLE removals (path TEXT NOT NULL PRIMARY KEY) STRICT, WITHOUT ROWID",
+    """CREATE TABLE control (
+        bundle     TEXT NOT NULL PRIMARY KEY,
+        memory     TEXT NOT NULL,
+        number     INTEGER NOT NULL,
+        updated_ns INTEGER NOT NULL
+    ) STRICT""",
+)
+"""Recipes, protection, what may go, and process control.
+
+`removals` are files that have lost their row and are still to be unlinked; `control` is what process control remembers
+of a bundle, up to the inspection `number`.
+"""
+
+MIGRATIONS: tuple[tuple[str, ...], ...] = (_FIRST, _RETENTION)
 """Statements that lead from schema n to n + 1; a published one is never changed."""
 SCHEMA = len(MIGRATIONS)
 
@@ -78,6 +107,7 @@ def open_writer(path: Path) -> sqlite3.Connection:
         if mode != "wal":
             raise JournalError(f"{path}: this file system cannot hold a write-ahead log ({mode}); use a local disk")
         connection.execute("PRAGMA synchronous = FULL")
+        connection.execute(f"PRAGMA wal_autocheckpoint = {LOG_PAGES}")
         connection.execute("PRAGMA foreign_keys = ON")
         _migrate(connection)
     except BaseException:

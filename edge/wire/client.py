@@ -12,7 +12,15 @@ import zmq
 
 from edge.contract.lifetime import Closing
 from edge.errors import WireError
-from edge.wire.messages import ImageMessage, Message, ResultMessage, StateMessage, Topic, decode_message
+from edge.wire.messages import (
+    ImageMessage,
+    Message,
+    ResultMessage,
+    StateMessage,
+    StatisticsMessage,
+    Topic,
+    decode_message,
+)
 from edge.wire.requests import Command, Reply, decode_reply, encode_request
 from edge.wire.sockets import connect
 
@@ -171,3 +179,5 @@ def _topic(message: Message) -> Topic:
             return Topic.IMAGE
         case StateMessage():
             return Topic.STATE
+        case StatisticsMessage():
+            return Topic.STATISTICS

@@ -13,6 +13,7 @@ import numpy as np
 
 from edge.contract.cam import Thresholds
 from edge.contract.quality import Quality
+from edge.contract.statistics import Point
 from edge.contract.types import MapUnits, Signal, State, Verdict
 from edge.errors import WireError
 
@@ -29,6 +30,7 @@ class Topic(StrEnum):
     RESULT = "result"
     IMAGE = "image"
     STATE = "state"
+    STATISTICS = "statistics"
 
 
 class Header(msgspec.Struct, frozen=True, kw_only=True):
@@ -103,6 +105,7 @@ class StateHeader(Header, frozen=True, kw_only=True):
 
     `quality` is an average over the last images, None before there are enough; `warnings` says in words what of it
     has drifted from the station's reference, by the name of the figure.
+    `faults` says what is wrong though the station goes on, by name, for people.
     """
 
     state: State
@@ -111,6 +114,13 @@ class StateHeader(Header, frozen=True, kw_only=True):
     ended: bool
     quality: Quality | None = None
     warnings: dict[str, str] = {}
+    faults: dict[str, str] = {}
+
+
+class StatisticsHeader(Header, frozen=True, kw_only=True):
+    """What process control says of the last whole group of inspections."""
+
+    point: Point
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -136,7 +146,14 @@ class StateMessage:
     header: StateHeader
 
 
-Message = ResultMessage | ImageMessage | StateMessage
+@dataclass(frozen=True, slots=True)
+class StatisticsMessage:
+    """Topic `statistics`."""
+
+    header: StatisticsHeader
+
+
+Message = ResultMessage | ImageMessage | StateMessage | StatisticsMessage
 
 _Header = TypeVar("_Header", bound=Header)
 
@@ -155,6 +172,8 @@ def encode_message(message: Message) -> list[bytes]:
             return [b"image", header, data]
         case StateMessage():
             return [b"state", header]
+        case StatisticsMessage():
+            return [b"statistics", header]
 
 
 def decode_message(frames: Sequence[bytes]) -> Message:
@@ -192,10 +211,15 @@ def _state(frames: Sequence[bytes]) -> StateMessage:
     return StateMessage(_decode(frames[1], StateHeader))
 
 
+def _statistics(frames: Sequence[bytes]) -> StatisticsMessage:
+    return StatisticsMessage(_decode(frames[1], StatisticsHeader))
+
+
 _READERS: dict[bytes, tuple[Callable[[Sequence[bytes]], Message], int]] = {
     b"result": (_result, 3),
     b"image": (_image, 3),
     b"state": (_state, 2),
+    b"statistics": (_statistics, 2),
 }
 
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Mapping
+from types import MappingProxyType
 
 import zmq
 
@@ -10,6 +12,7 @@ from edge.contract.cam import Thresholds
 from edge.contract.card import Tensor
 from edge.contract.lifetime import Closing
 from edge.contract.quality import Quality
+from edge.contract.statistics import Point
 from edge.contract.types import Inspection, State
 from edge.errors import WireError
 from edge.wire.messages import (
@@ -23,6 +26,8 @@ from edge.wire.messages import (
     ResultMessage,
     StateHeader,
     StateMessage,
+    StatisticsHeader,
+    StatisticsMessage,
     Topic,
     encode_message,
     plain,
@@ -32,6 +37,7 @@ from edge.wire.sockets import bind
 HIGH_WATER = 10_000
 """Messages that wait for one slow subscriber; what comes on top it does not get, and sees by the numbers."""
 LINGER_MS = 200
+NO_FAULTS: Mapping[str, str] = MappingProxyType({})
 
 
 class Publisher(Closing):
@@ -115,6 +121,7 @@ class Publisher(Closing):
     def state(
         self, state: State, *, bundle: str, counters: Counters, reason: str = "", ended: bool = False,
         quality: Quality | None = None, warnings: dict[str, str] | None = None,
+        faults: Mapping[str, str] = NO_FAULTS,
     ) -> None:  # fmt: skip
         """Publishes how the station is: call it at each change, and once a second in between. Raises WireError."""
         sequence, captured_ns = self._last
@@ -131,8 +138,23 @@ class Publisher(Closing):
             ended=ended,
             quality=quality,
             warnings=warnings or {},
+            faults={name: plain(text) for name, text in faults.items()},
         )
         self._send(StateMessage(header))
+
+    def statistics(self, point: Point, *, bundle: str) -> None:
+        """Publishes what process control says of the last group. Raises WireError."""
+        sequence, captured_ns = self._last
+        header = StatisticsHeader(
+            station=self._station,
+            boot=self._boot,
+            number=self._next(Topic.STATISTICS),
+            sequence=sequence,
+            captured_ns=captured_ns,
+            bundle=bundle,
+            point=point,
+        )
+        self._send(StatisticsMessage(header))
 
     def close(self) -> None:
         """May be called twice."""

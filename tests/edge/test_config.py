@@ -48,7 +48,15 @@ def test_the_least_that_is_needed_gets_the_documented_defaults(tmp_path) -> None
             "backoff_s": 0.5,
             "backoff_max_s": 30.0,
         },
-        "journal": {"folder": str(tmp_path / "journal"), "images": "ng"},
+        "journal": {
+            "folder": str(tmp_path / "journal"),
+            "images": "ng",
+            "images_every": None,
+            "image_format": "png",
+            "keep_gb": None,
+            "keep_days": None,
+            "keep_inspections": None,
+        },
         "trusted_keys": None,
         "inference": {"threads": 1},
         "trigger": {"kind": "free", "start": "auto"},
@@ -80,8 +88,15 @@ def test_every_value_may_be_given(tmp_path) -> None:
         trigger = {kind = "command", start = "command"}
         signal = {kind = "gpio", pass_pin = 17, reject_pin = 27, pulse_ms = 10_000, factory = "mock"}
         wire = {results = "tcp://127.0.0.1:5555", commands = "ipc:///run/x", images = false}
-        journal = {folder = "/srv/journal", images = "all"}
         quality = {brightness = 100, focus = 0.2, clipped = 0.01, tolerance = 0.5}
+        [journal]
+        folder = "/srv/journal"
+        images = "all"
+        images_every = 50
+        image_format = "jpeg"
+        keep_gb = 20
+        keep_days = 365.5
+        keep_inspections = 1
     """
     config = read_config(write(tmp_path, text))
     assert (config.bundle, config.journal.folder) == ("/srv/bundle", "/srv/journal")
@@ -120,6 +135,11 @@ def test_relative_paths_are_relative_to_the_file(tmp_path, monkeypatch) -> None:
         ("trusted_keys = ['']", "trusted_keys[0]: expected `str` matching"),
         ("[journal]\nfolder = ''", "journal.folder = '': expected `str` matching"),
         ("[journal]\nfolder = 'x'\nimages = 'ok'", "journal.images = 'ok': must be one of all, ng, none"),
+        ("[journal]\nfolder = 'x'\nimages_every = 0", "journal.images_every = 0: expected `int` >= 1"),
+        ("[journal]\nfolder = 'x'\nimage_format = 'bmp'", "journal.image_format = 'bmp': must be one of png, jpeg"),
+        ("[journal]\nfolder = 'x'\nkeep_gb = 0", "journal.keep_gb = 0: expected `float` > 0.0"),
+        ("[journal]\nfolder = 'x'\nkeep_days = nan", "journal.keep_days = nan: expected `float` > 0.0"),
+        ("[journal]\nfolder = 'x'\nkeep_inspections = 0", "journal.keep_inspections = 0: expected `int` >= 1"),
         ("[camera]\nuri = 'x'\ntimeout_s = 0", "camera.timeout_s = 0: expected `float` > 0.0"),
         ("[camera]\nuri = 'x'\ntimeout_s = nan", "camera.timeout_s = nan: expected `float` > 0.0"),
         ("[camera]\nuri = 'x'\ntimeout_s = inf", "camera.timeout_s = inf: expected `float` <= 60.0"),

@@ -6,7 +6,7 @@ import pytest
 from edge.contract.images import decode_image
 from edge.contract.types import Verdict
 from edge.errors import JournalError
-from edge.journal.images import FOLDER_SIZE, ImageFormat, ImagePolicy, ImageStore, encode_image
+from edge.journal.images import FOLDER_SIZE, ImageFormat, ImagePolicy, ImageRule, ImageStore, encode_image
 from edge.journal.rows import Entry
 
 
@@ -30,7 +30,13 @@ def test_what_jpeg_cannot_hold_is_an_error() -> None:
     [("all", set(Verdict)), ("ng", set(Verdict) - {Verdict.OK}), ("none", set())],
 )
 def test_the_policy_says_which_frames_are_kept(policy: str, kept: set[Verdict]) -> None:
-    assert {verdict for verdict in Verdict if ImagePolicy(policy).keeps(verdict)} == kept
+    assert {verdict for verdict in Verdict if ImageRule(ImagePolicy(policy)).keeps(verdict, 1)} == kept
+
+
+def test_each_nth_frame_is_kept_whatever_its_verdict() -> None:
+    rule = ImageRule(ImagePolicy.NONE, every=3)
+    assert [number for number in range(1, 10) if rule.keeps(Verdict.OK, number)] == [3, 6, 9]
+    assert ImageRule(ImagePolicy.NG, every=3).keeps(Verdict.NG, 4)
 
 
 def test_folders_stay_small_and_names_sort(tmp_path) -> None:

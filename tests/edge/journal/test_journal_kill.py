@@ -11,7 +11,7 @@ from edge.journal.journal import Journal
 from edge.journal.reader import JournalReader
 
 ROOT = Path(__file__).parents[3]
-KILLS = 12
+KILLS = 6
 
 
 def _killed(recorder: subprocess.Popen[str], folder: Path, after: int) -> list[str]:

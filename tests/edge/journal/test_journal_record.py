@@ -97,7 +97,7 @@ def test_after_an_io_error_in_the_commit_the_images_stay_until_the_next_start(jo
     def failing(connection):
         raise error
 
-    monkeypatch.setattr("edge.journal.journal.transaction", failing)
+    monkeypatch.setattr("edge.journal.book.transaction", failing)
     with pytest.raises(JournalError, match="check disk"):
         journal.record([make_entry(journal.boot_id, 1)])
     assert len(_images(journal.folder)) == 1

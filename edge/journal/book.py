@@ -1,0 +1,175 @@
+"""One open database and its images, while nothing is wrong with disk or file: `journal` sees to what is."""
+
+from __future__ import annotations
+
+import secrets
+import sqlite3
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from hashlib import sha256
+from pathlib import Path
+
+from edge.contract.types import Decision
+from edge.errors import JournalError, UsageError
+from edge.journal.failures import primary_code
+from edge.journal.images import ImageStore, StoredImage
+from edge.journal.protect import mark
+from edge.journal.reader import JournalReader
+from edge.journal.retention import Bounds, Retention
+from edge.journal.rows import Decided, Entry, Recorded, decided, parse_id, text, values
+from edge.journal.schema import FILE, open_writer, transaction
+
+_BY_REQUEST = """
+    SELECT boot_id, sequence, decision, operator, reason AS decision_reason, request_id, decided_ns
+    FROM decisions WHERE request_id = ?
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Station:
+    """Whose record it is: its name, its settings as JSON, what the journal may hold, and its clock."""
+
+    name: str
+    settings: bytes
+    bounds: Bounds
+    clock: Callable[[], int]
+
+    @property
+    def recipe(self) -> str:
+        """Digest of the settings; empty when there are none."""
+        return sha256(self.settings).hexdigest() if self.settings else ""
+
+
+class Book:
+    """One thread at a time. All of it raises sqlite3.Error and OSError too; what failed is taken back."""
+
+    def __init__(self, folder: Path, station: Station, boot_id: str = "") -> None:
+        """`boot_id` is this boot's own in a database that follows a damaged one; else a new one is drawn."""
+        self._station, self._clock = station, station.clock
+        self._images = ImageStore(folder)
+        self._connection = open_writer(folder / FILE)
+        try:
+            self._sweep()
+            self.retention = Retention(self._connection, self._images, station.bounds, station.clock)
+            self.boot_id = self._boot(boot_id)
+            self.reader = JournalReader(folder)
+        except BaseException:
+            self._connection.close()
+            raise
+
+    def record(self, entries: Sequence[Entry]) -> list[Recorded]:
+        """See `Journal.record`."""
+        self._refuse_wrong(entries)
+        images: list[StoredImage] = []
+        try:
+            recorded = [self._acknowledgement(entry, images) for entry in entries]
+            rows = [values(entry, done, self._station.recipe) for entry, done in zip(entries, recorded, strict=True)]
+            with transaction(self._connection):
+                self._connection.executemany(_insert(rows[0]), rows)
+        except Exception as error:
+            self._take_back(images, error)
+            raise
+        self.retention.added(len(rows), sum(image.size for image in images))
+        return recorded
+
+    def decide(self, wanted: tuple[str, Decision, str, str, str]) -> Decided:
+        """See `Journal.decide`, whose arguments `wanted` are."""
+        inspection_id, decision, *_, request_id = wanted
+        with transaction(self._connection):
+            found = self._connection.execute(_BY_REQUEST, (request_id,)).fetchone()
+            if found:
+                return _same(decided(found), wanted)
+            key = self._key(inspection_id)
+            answer = Decided(*wanted, decided_ns=self._clock())
+            self._connection.execute(
+                "INSERT INTO decisions (request_id, boot_id, sequence, decision, operator, reason, decided_ns) "
+                "VALUES (?, ?, ?, ?, ?, ?, ?)",
+                (request_id, *key, decision.value, answer.operator, answer.reason, answer.decided_ns),
+            )
+        return answer
+
+    def protect(self, inspections: Sequence[str], on: bool) -> None:
+        """See `Journal.protect`."""
+        with transaction(self._connection):
+            mark(self._connection, inspections, self._clock() if on else None)
+
+    def remember(self, bundle: str, memory: str) -> None:
+        """See `Journal.remember`."""
+        query = "INSERT OR REPLACE INTO control SELECT ?, ?, coalesce(max(number), 0), ? FROM inspections"
+        with transaction(self._connection):
+            self._connection.execute(query, (bundle, memory, self._clock()))
+
+    def close(self) -> None:
+        """May be called twice."""
+        self.reader.close()
+        self._connection.close()
+
+    def _boot(self, boot_id: str) -> str:
+        """Begins a boot, under an id that the journal has never had."""
+        with transaction(self._connection):
+            taken = {found[0] for found in self._connection.execute("SELECT boot_id FROM boots")}
+            boot_id = boot_id or secrets.token_hex(4)
+            while boot_id in taken:
+                boot_id = secrets.token_hex(4)
+            now_ns, recipe = self._clock(), self._station.recipe
+            self._connection.execute("INSERT INTO boots VALUES (?, ?, ?)", (boot_id, text(self._station.name), now_ns))
+            if recipe:
+                found = (recipe, self._station.settings.decode(), now_ns)
+                self._connection.execute("INSERT OR IGNORE INTO recipes VALUES (?, ?, ?)", found)
+        return boot_id
+
+    def _sweep(self) -> None:
+        """Removes the images that the last boot wrote and did not live to write the rows of."""
+        last = self._connection.execute("SELECT boot_id FROM boots ORDER BY rowid DESC LIMIT 1").fetchone()
+        if last is None:
+            return
+        query = "SELECT image_path FROM inspections WHERE boot_id = ? AND sequence >= ? AND image_path IS NOT NULL"
+        first, found = self._images.newest(last[0])
+        known = {each[0] for each in self._connection.execute(query, (last[0], first))}
+        self._images.sweep([path for path in found if path not in known])
+
+    def _refuse_wrong(self, entries: Sequence[Entry]) -> None:
+        """Before any image is written, so that none of a kept inspection is ever overwritten."""
+        seen: set[int] = set()
+        query = "SELECT 1 FROM inspections WHERE boot_id = ? AND sequence = ?"
+        for inspection in (entry.inspection for entry in entries):
+            if inspection.boot_id != self.boot_id:
+                raise JournalError(f"inspection {inspection.id} is not of this boot, {self.boot_id}")
+            known = self._connection.execute(query, (inspection.boot_id, inspection.sequence)).fetchone()
+            if known or inspection.sequence in seen:
+                raise JournalError(f"inspection {inspection.id} is in the journal already")
+            seen.add(inspection.sequence)
+
+    def _acknowledgement(self, entry: Entry, images: list[StoredImage]) -> Recorded:
+        """Writes the entry's image, and adds it to `images`."""
+        inspection, image = entry.inspection, None
+        if entry.image is not None:
+            image = self._images.write(inspection.boot_id, inspection.sequence, entry.suffix, entry.image)
+            images.append(image)
+        return Recorded(inspection.id, inspection.boot_id, inspection.sequence, self._clock(), image)
+
+    def _take_back(self, images: Sequence[StoredImage], error: Exception) -> None:
+        """After an I/O error in the commit the rows may yet turn up at the next start: then their images must too."""
+        if isinstance(error, sqlite3.Error) and primary_code(error) == sqlite3.SQLITE_IOERR:
+            return
+        for image in images:
+            self._images.remove(image)
+
+    def _key(self, inspection_id: str) -> tuple[str, int]:
+        key = parse_id(inspection_id)
+        query = "SELECT 1 FROM inspections WHERE boot_id = ? AND sequence = ?"
+        if key is None or self._connection.execute(query, key).fetchone() is None:
+            raise UsageError(f"no inspection {inspection_id!r} in the journal")
+        return key
+
+
+def _insert(columns: Mapping[str, object]) -> str:
+    return f"INSERT INTO inspections ({', '.join(columns)}) VALUES ({', '.join(f':{name}' for name in columns)})"
+
+
+def _same(earlier: Decided, wanted: tuple[str, Decision, str, str, str]) -> Decided:
+    """The earlier answer, if it answers what is asked now."""
+    inspection_id, decision, operator, reason, request_id = wanted
+    if earlier != Decided(inspection_id, decision, operator, reason, request_id, earlier.decided_ns):
+        raise UsageError(f"request {request_id!r} was already used, for another decision; send it with a new id")
+    return earlier

@@ -1,0 +1,158 @@
+"""`okng journal`: what a station's record says. Heavy imports wait until a command runs."""
+
+from __future__ import annotations
+
+import sys
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from edge.errors import UsageError
+
+if TYPE_CHECKING:
+    from edge.journal.reader import JournalReader
+
+SUFFIXES = {".csv": "csv", ".parquet": "parquet"}
+config_option = click.option(
+    "--config", type=click.Path(path_type=Path), default="station.toml", envvar="OKNG_CONFIG", show_default=True,
+    show_envvar=True, help="The station file, which names the journal's folder.",
+)  # fmt: skip
+folder_option = click.option(
+    "--journal", "folder", type=click.Path(path_type=Path), help="The journal's folder itself, without a station file."
+)
+since_option = click.option(
+    "--since",
+    type=click.DateTime(),
+    metavar="TIME",
+    help="From this local time on: 2026-11-21, or 2026-11-21T06:00:00.",
+)
+until_option = click.option("--until", type=click.DateTime(), metavar="TIME", help="Before this local time.")
+
+
+@click.group()
+def journal() -> None:
+    """Look at, protect and export what a station recorded; also while it runs."""
+
+
+@journal.command()
+@click.argument("inspections", metavar="ID...", nargs=-1, required=True)
+@click.option("--off", is_flag=True, help="End their protection.")
+@folder_option
+@config_option
+def protect(inspections: tuple[str, ...], off: bool, folder: Path | None, config: Path) -> None:
+    """Keep inspections ID and their images whatever the journal's bounds are, until --off.
+
+    \b
+    Example: okng journal protect 3f9a12c4-17 3f9a12c4-18
+    """
+    from edge.journal.protect import protect as mark
+
+    mark(journal_folder(folder, config), inspections, on=not off)
+    click.echo(f"{len(inspections)} {'no longer protected' if off else 'protected'}")
+
+
+@journal.command()
+@click.argument("out", type=click.Path(path_type=Path))
+@click.option("--as", "form", type=click.Choice(["csv", "parquet", "dataset", "capture"]),
+              help="Told by OUT's suffix else: .csv, .parquet, or a folder as dataset.")  # fmt: skip
+@click.option(
+    "--max-mb", type=click.FloatRange(0, min_open=True), help="A capture ends before it is larger (10^6 bytes)."
+)
+@since_option
+@until_option
+@folder_option
+@config_option
+def export(
+    out: Path, form: str | None, max_mb: float | None, since: datetime | None, until: datetime | None,
+    folder: Path | None, config: Path,
+) -> None:  # fmt: skip
+    """Write the journal to OUT: a table as CSV or Parquet (with the maps), a dataset, or a capture.
+
+    A dataset is a folder that `okng train` reads: the images of decided inspections, labelled by the decision. A
+    capture is a folder that `okng replay` reads: all frames that are kept, with their results, the settings and the
+    digest of the bundle that judged them.
+
+    \b
+    Example: okng journal export november.csv --since 2026-11-01
+             okng journal export decided && okng train decided --out runs/second
+             okng journal export monday --as capture --max-mb 500
+    """
+    from edge.journal.capture import to_capture
+    from edge.journal.dataset import to_dataset
+    from edge.journal.export import to_csv, to_parquet
+
+    if max_mb and form != "capture":
+        raise UsageError("--max-mb bounds a capture; add --as capture")
+    form = form or SUFFIXES.get(out.suffix.lower(), "dataset")
+    with open_reader(folder, config) as reader:
+        rows = reader.walk(**span(since, until))
+        if form == "dataset":
+            made = to_dataset(reader, rows, out)
+            for name, reason in made.left_out.items():
+                click.echo(f"{name}: left out: {reason}", err=True)
+            click.echo(f"{out}: {made.labels['ok']} ok, {made.labels['ng']} ng, {len(made.left_out)} left out")
+            sys.exit(1 if made.left_out else 0)
+        if form == "capture":
+            count, whole = to_capture(reader, rows, out, int(max_mb * 1e6) if max_mb else None)
+            click.echo(f"{out}: {count} frames{'' if whole else f', the first that are not more than {max_mb:g} MB'}")
+            return
+        count = (to_csv if form == "csv" else to_parquet)(rows, out)
+    click.echo(f"{out}: {count} inspections")
+
+
+@journal.command()
+@click.option("--json", "as_json", is_flag=True, help="Print it as JSON.")
+@folder_option
+@config_option
+def summary(as_json: bool, folder: Path | None, config: Path) -> None:
+    """Print what the journal holds, and what process control says of each bundle.
+
+    \b
+    Example: okng journal summary
+    """
+    import msgspec
+
+    from edge.control.memory import decode_memory
+    from edge.control.summary import describe
+
+    with open_reader(folder, config) as reader:
+        totals = reader.totals()
+        memories = {each.bundle: decode_memory(each.memory) for each in reader.all_remembered()}
+    if as_json:
+        points = {bundle: memory.point for bundle, memory in memories.items() if memory}
+        click.echo(msgspec.json.encode({"totals": totals, "points": points}))
+        return
+    click.echo(
+        ", ".join(f"{totals.get(name, 0)} {name}" for name in ("ok", "ng", "review", "fault"))
+        + f"; {totals['waiting']} wait for a decision, {totals['protected']} protected; "
+        f"{totals['images']} images, {totals['image_bytes'] / 1e6:.1f} MB"
+    )
+    for bundle, memory in memories.items():
+        for line in describe(memory) if memory else ["remembered by another okng"]:
+            click.echo(f"{bundle[:12]}: {line}")
+
+
+def journal_folder(folder: Path | None, config: Path) -> Path:
+    """The folder that was named, else the station's."""
+    if folder:
+        return folder
+    from edge.config import read_config
+
+    return Path(read_config(config).journal.folder)
+
+
+def open_reader(folder: Path | None, config: Path) -> JournalReader:
+    """The journal that was asked for, to read."""
+    from edge.journal.reader import JournalReader
+
+    return JournalReader(journal_folder(folder, config))
+
+
+def span(since: datetime | None, until: datetime | None) -> dict[str, int]:
+    """What `JournalReader.walk` takes. Raises UsageError when it ends before it begins."""
+    if since and until and until <= since:
+        raise UsageError(f"--until {until}: not after --since {since}")
+    times = {"since_ns": since, "until_ns": until}
+    return {name: int(time.timestamp() * 1e9) for name, time in times.items() if time}

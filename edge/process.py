@@ -1,0 +1,75 @@
+"""Process control in the station: fed by the record thread, kept in the journal, published as statistics."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Iterable
+
+from edge.contract.bundle import Bundle
+from edge.contract.statistics import Point
+from edge.contract.types import Inspection
+from edge.control.control import GROUP, ProcessControl
+from edge.control.memory import decode_memory, encode_memory
+from edge.journal.journal import Journal
+from edge.wire.publisher import Publisher
+
+log = logging.getLogger(__name__)
+
+AGAIN_S = 60.0
+"""After so long the last point is published again, for whoever joined meanwhile."""
+LOOK_BACK = 4 * GROUP
+"""Rows, at most, that a restart reads to go on where the memory ends: it is kept with each whole group."""
+
+
+class Process:
+    """Belongs to one thread. All of it raises JournalError and WireError."""
+
+    def __init__(self, journal: Journal, publisher: Publisher, bundle: Bundle) -> None:
+        self._journal, self._publisher = journal, publisher
+        self._alarms: dict[str, str] = {}
+        self.use(bundle)
+
+    def use(self, bundle: Bundle) -> None:
+        """From here on another bundle judges, or one that judged before: what is remembered of it counts."""
+        reader, self._bundle = self._journal.reader, bundle
+        found = reader.remembered(bundle.digest)
+        self._control = ProcessControl(bundle.card.output, decode_memory(found.memory) if found else None)
+        number = max(found.number if found else 0, reader.newest() - LOOK_BACK)
+        for row in reader.rows(after_number=number, limit=LOOK_BACK):
+            if row.bundle == bundle.digest:
+                self._control.see(
+                    boot_id=row.boot_id, triggered_ns=row.triggered_ns, verdict=row.verdict, score=row.score,
+                    map_units=row.map_units, timings_ms=row.timings_ms,
+                )  # fmt: skip
+        self._next = 0.0
+
+    def see(self, batch: Iterable[Inspection]) -> None:
+        """Inspections that are in the journal, all judged by the bundle in use."""
+        points = [point for inspection in batch if (point := self._see(inspection))]
+        if points:
+            self._journal.remember(self._bundle.digest, encode_memory(self._control.memory))
+        for point in points:
+            self._publish(point)
+
+    def publish_again(self) -> None:
+        """The last point, if it was not published for a while."""
+        point = self._control.memory.point
+        if point and time.monotonic() >= self._next:
+            self._publish(point)
+
+    def _see(self, inspection: Inspection) -> Point | None:
+        judgement = inspection.judgement
+        return self._control.see(
+            boot_id=inspection.boot_id, triggered_ns=inspection.triggered_ns, verdict=judgement.verdict,
+            score=judgement.score, map_units=judgement.map_units, timings_ms=judgement.timings_ms,
+        )  # fmt: skip
+
+    def _publish(self, point: Point) -> None:
+        for name in point.alarms.keys() - self._alarms.keys():
+            log.warning("%s: %s", name, point.alarms[name])
+        for name in self._alarms.keys() - point.alarms.keys():
+            log.info("%s: over", name)
+        self._alarms = point.alarms
+        self._publisher.statistics(point, bundle=self._bundle.digest)
+        self._next = time.monotonic() + AGAIN_S

@@ -1,0 +1,114 @@
+"""`okng replay`. Heavy imports wait until it runs."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, NoReturn
+
+import click
+
+from edge.errors import BundleError, UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from edge.contract.bundle import Bundle
+    from edge.contract.recording import Recording
+    from edge.replay import ReplayLine
+
+
+@click.command()
+@click.argument("capture", type=click.Path(path_type=Path))
+@click.option("--bundle", required=True, type=click.Path(path_type=Path), help="The bundle that judges.")
+@click.option("--expect", type=click.Path(path_type=Path), help="An earlier replay; exit status 1 on a difference.")
+@click.option("--tolerance", default=2, show_default=True, type=click.IntRange(0, 255),
+              help="Units of int8 by which a map may differ from the expected one.")  # fmt: skip
+@click.option("--diff", is_flag=True,
+              help="Print instead which verdicts are not the recorded ones; exit status 1 if any.")  # fmt: skip
+@click.option(
+    "--sheet", type=click.Path(path_type=Path), help="With --diff: a PNG of what changed, under the new maps."
+)
+def replay(capture: Path, bundle: Path, expect: Path | None, tolerance: int, diff: bool, sheet: Path | None) -> None:
+    """Judge the frames of CAPTURE, a folder or a video, and print a JSON line for each. Drives no outputs.
+
+    A capture made by `okng journal export --as capture` must be as it was recorded: each frame's checksum is checked.
+
+    \b
+    Example: okng replay monday --bundle bundles/new > new.jsonl
+             okng replay monday --bundle bundles/new --expect old.jsonl > /dev/null
+             okng replay monday --bundle bundles/new --diff --sheet changed.png
+    """
+    from edge.contract.recording import FILE, read_recording
+    from edge.contract.storage import refuse_taken
+    from edge.replay import read_lines
+
+    if sheet and not diff:
+        raise UsageError("--sheet shows what changed; add --diff")
+    if diff and expect:
+        raise UsageError("--diff compares with what was recorded, --expect with an earlier replay; take one")
+    if sheet:
+        refuse_taken(sheet)
+    expected = read_lines(expect) if expect else []
+    recording = read_recording(capture)
+    if diff and recording is None:
+        raise UsageError(f"{capture}: has no {FILE}; make a capture with okng journal export --as capture")
+    opened, found = _proven(bundle), []
+    for line in _lines(capture, opened):
+        if not diff:
+            click.echo(_encoded(line))
+        if expect or diff:
+            found.append(line)
+    if diff and recording:
+        _tell_changes(recording, found, capture, opened, sheet)
+    if expect:
+        _tell_differences(expected, found, tolerance, expect)
+
+
+def _proven(path: Path) -> Bundle:
+    from edge.contract.bundle import read_bundle
+    from edge.inference.verify import verify_in_child
+
+    proof, opened = verify_in_child(path), read_bundle(path)
+    if proof.digest != opened.digest:
+        raise BundleError(f"{path}: changed while it was being verified; start again")
+    return opened
+
+
+def _lines(capture: Path, bundle: Bundle) -> Iterator[ReplayLine]:
+    from edge.camera import FileCamera
+    from edge.inference.judge import Judge
+    from edge.replay import replay as play
+
+    with FileCamera(capture.absolute()) as camera:
+        yield from play(camera, Judge(bundle))
+
+
+def _encoded(line: ReplayLine) -> bytes:
+    import msgspec
+
+    return msgspec.json.encode(line)
+
+
+def _tell_differences(expected: list[ReplayLine], found: list[ReplayLine], tolerance: int, path: Path) -> NoReturn:
+    from edge.replay import compare
+
+    differences = compare(expected, found, tolerance)
+    for difference in differences:
+        click.echo(f"{difference.frame or 'capture'}: {difference.what}", err=True)
+    click.echo(f"{len(found)} frames, {len(differences)} differences from {path}", err=True)
+    sys.exit(1 if differences else 0)
+
+
+def _tell_changes(
+    recording: Recording, lines: list[ReplayLine], capture: Path, bundle: Bundle, sheet: Path | None
+) -> NoReturn:
+    from edge.changes import changes, summary, write_sheet
+
+    found = changes(recording, lines)
+    for change in found:
+        click.echo(str(change))
+    click.echo(summary(recording, found))
+    if sheet and found:
+        click.echo(f"{sheet}: {write_sheet(found, capture, bundle, sheet)} of {len(found)} changed frames")
+    sys.exit(1 if found else 0)

@@ -1,0 +1,108 @@
+"""Process control in the station: over restarts, over a change of bundle, and on the wire."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+from edge.contract.card import Tensor
+from edge.contract.types import Frame, Inspection, Judgement, Verdict
+from edge.control.memory import decode_memory
+from edge.journal.journal import Journal
+from edge.journal.reader import JournalReader
+from edge.journal.rows import Entry
+from edge.process import Process
+
+GROUP, FIRST = 10, 20
+
+
+@pytest.fixture(autouse=True)
+def small(monkeypatch) -> None:
+    monkeypatch.setattr("edge.control.control.GROUP", GROUP)
+    monkeypatch.setattr("edge.control.control.FIRST", FIRST)
+
+
+class Published(list):
+    def statistics(self, point, *, bundle) -> None:
+        self.append((bundle, point))
+
+
+def bundle(digest: str):
+    return SimpleNamespace(digest=digest * 64, card=SimpleNamespace(output=Tensor((1, 2, 2, 1), "int8", 0.1, 0)))
+
+
+def work(folder: Path, plan: list[tuple[str, int]], published: Published, start: int = 0) -> None:
+    """One boot: for each (bundle, count) so many inspections, three at a time."""
+    with Journal.open(folder, station="one") as journal:
+        process = Process(journal, published, bundle(plan[0][0]))
+        sequence = 0
+        for letter, count in plan:
+            process.use(bundle(letter))
+            for first in range(0, count, 3):
+                batch = []
+                for _ in range(min(3, count - first)):
+                    sequence += 1
+                    units = np.full((2, 2, 1), (start + sequence) % 7 - 40, np.int8)
+                    judgement = Judgement(Verdict.OK, 0.01 * ((start + sequence) % 9), units, "", {"invoke": 1.0})
+                    frame = Frame(np.zeros((1, 1), np.uint8), 0, 0, 0)
+                    batch.append(
+                        Inspection(journal.boot_id, sequence, "", frame, judgement, judgement.signal, 10**9 * sequence)
+                    )
+                journal.record([Entry(inspection, letter * 64) for inspection in batch])
+                process.see(batch)
+
+
+def kept(folder: Path, letter: str):
+    with JournalReader(folder) as reader:
+        found = reader.remembered(letter * 64)
+    return found and decode_memory(found.memory)
+
+
+@pytest.mark.parametrize("cut", [4, 10, 25, 38])
+def test_a_restart_anywhere_loses_and_repeats_nothing(tmp_path, cut: int) -> None:
+    published = Published()
+    work(tmp_path, [("a", cut)], published)
+    work(tmp_path, [("a", 60 - cut)], published, start=cut)
+    assert [point.group for _, point in published] == [1, 2, 3, 4, 5, 6]
+    memory = kept(tmp_path, "a")
+    assert memory.verdicts == {Verdict.OK: 60}
+    assert [point.ng_limits is None for _, point in published] == [True, True, False, False, False, False]
+
+
+def test_each_bundle_has_a_memory_of_its_own_and_is_known_again(tmp_path) -> None:
+    published = Published()
+    work(tmp_path, [("a", 12), ("b", 30), ("a", 10)], published)
+    assert [(name[0], point.group) for name, point in published] == [("a", 1), ("b", 1), ("b", 2), ("b", 3), ("a", 2)]
+    assert (kept(tmp_path, "a").groups, kept(tmp_path, "b").groups) == (2, 3)
+
+
+def test_the_last_point_is_published_again_after_a_restart(tmp_path) -> None:
+    work(tmp_path, [("a", 10)], Published())
+    with Journal.open(tmp_path, station="one") as journal:
+        published = Published()
+        process = Process(journal, published, bundle("a"))
+        process.publish_again()
+        process.publish_again()
+        assert [point.group for _, point in published] == [1]
+
+
+def test_the_summary_prints_it(tmp_path, okng) -> None:
+    work(tmp_path, [("a", 30)], Published())
+    done = okng("journal", "summary", "--journal", tmp_path)
+    assert done.status == 0
+    first, *lines = done.out.splitlines()
+    assert first == "30 ok, 0 ng, 0 review, 0 fault; 0 wait for a decision, 0 protected; 0 images, 0.0 MB"
+    assert lines[0] == "aaaaaaaaaaaa: 30 inspections in 3 groups"
+    assert any("stability index" in line for line in lines)
+    as_json = okng("journal", "summary", "--json", "--journal", tmp_path)
+    assert '"ng_rate":0.0' in as_json.out
+
+
+def test_the_summary_of_an_empty_journal_and_of_none(tmp_path, okng) -> None:
+    Journal.open(tmp_path / "journal", station="one").close()
+    assert okng("journal", "summary", "--journal", tmp_path / "journal").out.startswith("0 ok, 0 ng")
+    done = okng("journal", "summary", "--journal", tmp_path / "none")
+    assert (done.status, done.err.count("\n")) == (4, 1)
