@@ -58,8 +58,9 @@ class Row:
     """One inspection as the journal has it; `number` counts all of them from 1, over all boots, in order.
 
     Times are Unix, in nanoseconds; `map_units` is (rows, columns, classes) int8; `image_path` is relative to the
-    journal's folder. `decision` is the latest one. For FAULT, `score` and `map_units` are None, and where no frame
-    came `frame_index` and `captured_ns` are too.
+    journal's folder. `kind` is what the part was named as, None where the bundle tells no kinds apart. `decision` is
+    the latest one. For FAULT, `score`, `kind` and `map_units` are None, and where no frame came `frame_index` and
+    `captured_ns` are too.
     """
 
     number: int
@@ -71,6 +72,7 @@ class Row:
     frame_index: int | None
     verdict: Verdict
     score: float | None
+    kind: str | None
     map_units: MapUnits | None
     signal: Signal
     reason: str
@@ -108,6 +110,7 @@ def values(entry: Entry, recorded: Recorded) -> dict[str, object]:
         "frame_index": frame.index if frame else None,
         "verdict": judgement.verdict.value,
         "score": judgement.score,
+        "kind": judgement.kind,
         "map": units.tobytes() if units is not None else None,
         "map_rows": rows,
         "map_columns": columns,
@@ -149,6 +152,7 @@ def _row(found: sqlite3.Row) -> Row:
         frame_index=found["frame_index"],
         verdict=Verdict(found["verdict"]),
         score=found["score"],
+        kind=found["kind"],
         map_units=_map(found),
         signal=Signal(found["signal"]),
         reason=found["reason"],

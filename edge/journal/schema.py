@@ -60,7 +60,9 @@ _FIRST = (
     "CREATE INDEX decisions_by_inspection ON decisions (boot_id, sequence)",
 )
 
-MIGRATIONS: tuple[tuple[str, ...], ...] = (_FIRST,)
+_KIND = ("ALTER TABLE inspections ADD COLUMN kind TEXT",)
+
+MIGRATIONS: tuple[tuple[str, ...], ...] = (_FIRST, _KIND)
 """Statements that lead from schema n to n + 1; a published one is never changed."""
 SCHEMA = len(MIGRATIONS)
 
