@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -14,7 +15,17 @@ from converters.quantize import Source, lighten
 from converters.remedies import Tell, quantise_well
 from edge import __version__
 from edge.contract.bundle import CARD, MODEL, PROVENANCE, read_bundle, write_bundle
-from edge.contract.cam import Pooling, Thresholds, dequantise, ng_probability, pool, score
+from edge.contract.cam import (
+    Classes,
+    Pooling,
+    Thresholds,
+    dequantise,
+    name_kind,
+    ng_map,
+    ng_probability,
+    pool,
+    score,
+)
 from edge.contract.card import Card, Format, GoldenFrame, Parity, Target, encode_card
 from edge.contract.images import read_image
 from edge.contract.keys import SigningKey
@@ -74,7 +85,8 @@ def convert(run: Run, out: Path, tell: Tell, wish: Wish = Wish()) -> Converted:
         engine = Engine(model)
         maps = _maps(engine, inputs.validation)
         found = _calibrated(run, inputs, maps, wish)
-        return _Measured(engine, found, compare(float_maps, maps, found.pooling, found.thresholds))
+        parity = compare(float_maps, maps, found.pooling, found.thresholds, run.record.classes)
+        return _Measured(engine, found, parity)
 
     tell("quantising …")
     remedy, passes = "", True
@@ -97,8 +109,8 @@ def convert(run: Run, out: Path, tell: Tell, wish: Wish = Wish()) -> Converted:
 
 
 def _check(run: Run, network: keras.Model, inputs: Inputs) -> None:
-    """Raises DataError when the network does not take the run's inputs, or does not give a map of one class."""
-    where, shape = run.path, run.record.preprocess.shape
+    """Raises DataError when the network does not take the run's inputs, or does not give a map of its classes."""
+    where, shape, count = run.path, run.record.preprocess.shape, len(run.record.classes.names)
     for name, images in (("calibration", inputs.calibration), ("validation", inputs.validation)):
         if images.dtype != np.uint8 or images.shape[1:] != shape or not len(images):
             raise DataError(f"{where}: its {name} images {images.shape} are not {shape} uint8; train again")
@@ -107,8 +119,8 @@ def _check(run: Run, network: keras.Model, inputs: Inputs) -> None:
         raise DataError(f"{where}: its network has several inputs or outputs; a board needs one image in, one map out")
     if tuple(network.input_shape[1:]) != shape:
         raise DataError(f"{where}: its network takes {network.input_shape[1:]}, its images are {shape}; train again")
-    if len(network.output_shape) != 4 or network.output_shape[-1] != 1:
-        raise DataError(f"{where}: its network gives {network.output_shape[1:]}, not a map (rows, columns, 1)")
+    if len(network.output_shape) != 4 or network.output_shape[-1] != count:
+        raise DataError(f"{where}: its network gives {network.output_shape[1:]}, not a map (rows, columns, {count})")
 
 
 def _card(run: Run, kind: Format, measured: _Measured, golden: list[GoldenFrame]) -> Card:
@@ -117,6 +129,8 @@ def _card(run: Run, kind: Format, measured: _Measured, golden: list[GoldenFrame]
         name=record.name,
         created=datetime.now(UTC).isoformat(timespec="seconds"),
         made_by=f"okng {__version__}",
+        classes=record.classes.names,
+        ok_classes=record.classes.ok,
         preprocess=record.preprocess,
         format=kind,
         input=measured.engine.input,
@@ -130,18 +144,30 @@ def _card(run: Run, kind: Format, measured: _Measured, golden: list[GoldenFrame]
     )
 
 
-def compare(float_maps: np.ndarray, int8_maps: np.ndarray, pooling: Pooling, thresholds: Thresholds) -> Parity:
+def compare(
+    float_maps: np.ndarray, int8_maps: np.ndarray, pooling: Pooling, thresholds: Thresholds, classes: Classes
+) -> Parity:
     """Maps (n, rows, columns, classes) of two networks on the same inputs, both judged as the bundle judges."""
-    before, after = (ng_probability(pool(maps, pooling), pooling.temperature) for maps in (float_maps, int8_maps))
-    equal = [thresholds.verdict(a) == thresholds.verdict(b) for a, b in zip(before, after, strict=True)]
+    merged = [ng_map(maps, classes) for maps in (float_maps, int8_maps)]
+    before, after = (ng_probability(pool(maps, pooling), pooling.temperature) for maps in merged)
+    verdicts = [[thresholds.verdict(score) for score in scores.tolist()] for scores in (before, after)]
+    names = [
+        [name_kind(each, pooling, classes, verdict) for each, verdict in zip(maps, found, strict=True)]
+        for maps, found in zip((float_maps, int8_maps), verdicts, strict=True)
+    ]
     gap = np.abs(before - after)
     return Parity(
         images=len(int8_maps),
-        equal_verdicts=float(np.mean(equal)),
+        equal_verdicts=_equal(verdicts),
         score_difference_mean=float(gap.mean()),
         score_difference_max=float(gap.max()),
-        map_correlation=map_correlation(list(float_maps), list(int8_maps)),
+        map_correlation=map_correlation(list(merged[0]), list(merged[1])),
+        equal_kinds=_equal(names) if classes.many else None,
     )
+
+
+def _equal(pairs: Sequence[Sequence[object]]) -> float:
+    return float(np.mean([a == b for a, b in zip(*pairs, strict=True)]))
 
 
 def _maps(engine: Engine, inputs: np.ndarray) -> np.ndarray:
@@ -152,7 +178,11 @@ def _maps(engine: Engine, inputs: np.ndarray) -> np.ndarray:
 def _calibrated(run: Run, inputs: Inputs, maps: np.ndarray, wish: Wish) -> Calibrated:
     before = run.record.calibration
     wanted = wish.target or (before.target if before else Target())
-    held = Held(pool(maps, run.record.pooling), inputs.validation_truth, run.validation_groups(len(maps)))
+    held = Held(
+        pool(ng_map(maps, run.record.classes), run.record.pooling),
+        inputs.validation_truth,
+        run.validation_groups(len(maps)),
+    )
     return calibrate(held, wanted, run.record.pooling, wish.format)
 
 
@@ -164,9 +194,10 @@ def _golden_frames(
     for label, path in run.golden():
         units = engine.invoke(preprocess(read_image(path), record.preprocess))
         logits = dequantise(units, output.scale, output.zero_point)
-        found = score(logits, pooling)
+        found = score(ng_map(logits, record.classes), pooling)
         name = f"golden/{path.name}"
         frames[name] = path.read_bytes()
         verdict = thresholds.verdict(found)
-        golden.append(GoldenFrame(name, label, verdict, found, units.tobytes()))  # type: ignore[arg-type]
+        kind = name_kind(logits, pooling, record.classes, verdict)
+        golden.append(GoldenFrame(name, label, verdict, found, units.tobytes(), kind))  # type: ignore[arg-type]
     return golden, frames

@@ -11,7 +11,7 @@ import msgspec
 import numpy as np
 
 from edge.contract.bundle import Bundle
-from edge.contract.cam import dequantise, heatmap, overlay
+from edge.contract.cam import dequantise, heatmap, ng_map, overlay
 from edge.contract.images import read_image
 from edge.contract.recording import RecordedFrame, Recording
 from edge.contract.storage import new_file
@@ -23,7 +23,7 @@ TILE_PX, CAPTION_PX, COLUMNS, TILES = 240, 36, 5, 60
 
 
 class Change(msgspec.Struct, frozen=True):
-    """A frame whose verdict is another one now."""
+    """A frame whose verdict, or kind, is another one now."""
 
     frame: RecordedFrame
     line: ReplayLine
@@ -33,9 +33,14 @@ class Change(msgspec.Struct, frozen=True):
 
     @property
     def verdicts(self) -> str:
-        """From which verdict to which, with their scores."""
+        """From which verdict to which, with their kinds and scores."""
         old, new = self.frame, self.line
-        return f"{old.verdict} {_shown(old.score)} -> {new.verdict} {_shown(new.score)}"
+        return f"{_named(old)} {_shown(old.score)} -> {_named(new)} {_shown(new.score)}"
+
+    @property
+    def step(self) -> str:
+        """The same without scores."""
+        return f"{_named(self.frame)} -> {_named(self.line)}"
 
 
 def changes(recording: Recording, lines: Sequence[ReplayLine]) -> list[Change]:
@@ -48,12 +53,12 @@ def changes(recording: Recording, lines: Sequence[ReplayLine]) -> list[Change]:
             raise DataError(
                 f"{line.frame} was replayed where {frame.file} was recorded; is the capture's record sorted?"
             )
-    return [Change(frame, line) for frame, line in pairs if frame.verdict != line.verdict]
+    return [Change(frame, line) for frame, line in pairs if _differ(frame, line)]
 
 
 def summary(recording: Recording, found: Sequence[Change]) -> str:
     """One line: how many are as recorded, and how many went from which verdict to which."""
-    steps = Counter(f"{change.frame.verdict} -> {change.line.verdict}" for change in found)
+    steps = Counter(change.step for change in found)
     told = "".join(f", {count} {step}" for step, count in sorted(steps.items()))
     return f"{len(recording.frames)} frames: {len(recording.frames) - len(found)} as recorded{told}"
 
@@ -103,7 +108,7 @@ def _picture(change: Change, capture: Path, bundle: Bundle) -> Pixels:
         return overlay(pixels, np.zeros(pixels.shape[:2], np.float32))
     units = np.frombuffer(change.line.map, np.int8).reshape(card.output.shape[1:])
     logits = dequantise(units, card.output.scale, card.output.zero_point)
-    return overlay(pixels, heatmap(logits, card.preprocess, *pixels.shape[:2]))
+    return overlay(pixels, heatmap(ng_map(logits, card.kinds), card.preprocess, *pixels.shape[:2]))
 
 
 def _fitted(picture: Pixels) -> Pixels:
@@ -111,6 +116,15 @@ def _fitted(picture: Pixels) -> Pixels:
     scale = TILE_PX / max(height, width)
     size = (max(1, int(width * scale)), max(1, int(height * scale)))
     return np.asarray(cv2.resize(picture, size, interpolation=cv2.INTER_AREA), np.uint8)
+
+
+def _differ(old: RecordedFrame, new: ReplayLine) -> bool:
+    """Kinds only where both bundles tell them apart."""
+    return old.verdict != new.verdict or (None not in {old.kind, new.kind} and old.kind != new.kind)
+
+
+def _named(judged: RecordedFrame | ReplayLine) -> str:
+    return f"{judged.verdict} {judged.kind}" if judged.kind else str(judged.verdict)
 
 
 def _shown(score: float | None) -> str:

@@ -270,7 +270,8 @@ def _shown(message: ResultMessage) -> str:
     colour = {"ok": "green", "ng": "red", "review": "yellow", "fault": "magenta"}[header.verdict]
     score = "     " if header.score is None else f"{header.score:.3f}"
     verdict = click.style(f"{header.verdict.upper():<7}", fg=colour, bold=True)
-    return f"{verdict} {score}  {header.id}  {header.part or header.frame_name}  {header.reason}".rstrip()
+    kind = f"{header.kind}  " if header.kind else ""
+    return f"{verdict} {score}  {kind}{header.id}  {header.part or header.frame_name}  {header.reason}".rstrip()
 
 
 def main() -> NoReturn:

@@ -34,7 +34,8 @@ class Process:
         """From here on another bundle judges, or one that judged before: what is remembered of it counts."""
         reader, self._bundle = self._journal.reader, bundle
         found = reader.remembered(bundle.digest)
-        self._control = ProcessControl(bundle.card.output, decode_memory(found.memory) if found else None)
+        memory, card = decode_memory(found.memory) if found else None, bundle.card
+        self._control = ProcessControl(card.output, memory, classes=card.kinds)
         number = max(found.number if found else 0, reader.newest() - LOOK_BACK)
         for row in reader.rows(after_number=number, limit=LOOK_BACK):
             if row.bundle == bundle.digest:

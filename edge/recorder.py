@@ -118,8 +118,9 @@ class Recorder:
         reference = ImageReference(done.image.sha256, done.image.path) if done.image else None
         card = self._bundle.card
         self._publisher.result(
-            inspection, bundle=self._bundle.digest, output=card.output, thresholds=card.thresholds, image=reference
-        )
+            inspection, bundle=self._bundle.digest, output=card.output, thresholds=card.thresholds, image=reference,
+            classes=card.kinds,
+        )  # fmt: skip
         if self._publish_images and inspection.frame is not None:
             jpeg = encode_image(inspection.frame.pixels, ImageFormat.JPEG)
             self._publisher.image(inspection, jpeg, bundle=self._bundle.digest)

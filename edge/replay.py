@@ -30,6 +30,8 @@ class ReplayLine(msgspec.Struct, frozen=True):
     """What the line would have got; nothing was driven."""
     reason: str
     map: bytes | None
+    kind: str | None = None
+    """What the part was named as, where the bundle tells kinds apart."""
 
 
 class Difference(msgspec.Struct, frozen=True):
@@ -72,7 +74,7 @@ def read_lines(path: Path) -> list[ReplayLine]:
 
 
 def compare(expected: Iterable[ReplayLine], found: Iterable[ReplayLine], tolerance_units: int) -> list[Difference]:
-    """What differs, frame by frame: verdict, or the map by more than `tolerance_units` of int8."""
+    """What differs, frame by frame: verdict, kind, or the map by more than `tolerance_units` of int8."""
     before, after = list(expected), list(found)
     differences = [
         Difference(new.frame, what)
@@ -89,6 +91,8 @@ def _difference(old: ReplayLine, new: ReplayLine, tolerance_units: int) -> str:
         return f"expected frame {old.frame}"
     if old.verdict != new.verdict:
         return f"verdict {new.verdict} (score {_shown(new)}), expected {old.verdict} (score {_shown(old)})"
+    if old.kind is not None and new.kind is not None and old.kind != new.kind:
+        return f"kind {new.kind} (score {_shown(new)}), expected {old.kind} (score {_shown(old)})"
     if old.map is None or new.map is None:
         return ""
     if len(old.map) != len(new.map):
@@ -112,4 +116,5 @@ def _line(index: int, inspection: Inspection) -> ReplayLine:
         signal=inspection.signal,
         reason=judgement.reason,
         map=units.tobytes() if units is not None else None,
+        kind=judgement.kind,
     )

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 @click.option("--tolerance", default=2, show_default=True, type=click.IntRange(0, 255),
               help="Units of int8 by which a map may differ from the expected one.")  # fmt: skip
 @click.option("--diff", is_flag=True,
-              help="Print instead which verdicts are not the recorded ones; exit status 1 if any.")  # fmt: skip
+              help="Print instead which verdicts or kinds are not as recorded; exit status 1 if any.")  # fmt: skip
 @click.option(
     "--sheet", type=click.Path(path_type=Path), help="With --diff: a PNG of what changed, under the new maps."
 )

@@ -8,16 +8,16 @@ import numpy as np
 import pytest
 
 from edge.contract.bundle import Bundle
-from edge.contract.cam import Pooling, Thresholds
+from edge.contract.cam import BINARY, Pooling, Thresholds
 from edge.contract.card import Card, Parity, Tensor
 from edge.contract.images import read_image
 from edge.contract.preprocess import CENTRE, Clahe, PreprocessSpec, Region, preprocess
 from edge.contract.types import Frame
 from edge.inference.judge import Judge
 from trainer import session
-from trainer.batches import Part
 from trainer.dataset import Sample, load_images
 from trainer.evaluate import keras_judge
+from trainer.golden import keep_golden
 from trainer.plan import Plan
 from trainer.run import Run, RunRecord, read_run
 
@@ -82,8 +82,7 @@ def in_the_converter(sample: Sample, spec: PreprocessSpec, folder: Path) -> np.n
     """By way of the golden frame that the trainer keeps of this image."""
     from converters.convert import _golden_frames
 
-    held = session._Side([sample], Part(np.zeros((1, 1)), np.array([sample.is_ng]), [None]))
-    session._keep_golden(folder / "golden", held, np.array([0.9]), THRESHOLDS)
+    keep_golden(folder / "golden", [sample], np.array([0.9]), THRESHOLDS, BINARY)
     record = RunRecord(name="x", preprocess=spec, pooling=Pooling(), thresholds=THRESHOLDS, training={})
     recorder = Recorder(spec.shape)
     _golden_frames(Run(folder, record), recorder, record.pooling, record.thresholds)

@@ -35,7 +35,7 @@ def against_float(
     bundle = evaluation.subject
     if seen_in_training(run.path / PROVENANCE) != bundle.learned or run.record.preprocess != bundle.spec:
         raise DataError(f"{run.path.name} is not the run that {bundle.name} was made of: they learned differently")
-    judge = keras_judge(run.model(), bundle.spec, bundle.pooling, bundle.thresholds)
+    judge = keras_judge(run.model(), bundle.spec, bundle.pooling, bundle.thresholds, bundle.classes)
     opinions = []
     for count, item in enumerate(evaluation.judged, 1):
         opinions.append(judge(read_image(item.sample.path)))
@@ -59,5 +59,14 @@ def _compare(evaluation: Evaluation, opinions: list[Opinion]) -> AgainstFloat:
         "map_correlation": map_correlation(
             [opinion.logits for opinion in opinions], [item.opinion.logits for item in evaluation.judged]
         ),
+        "equal_kinds": _equal_kinds(evaluation, opinions),
     }
     return AgainstFloat(figures, scores)
+
+
+def _equal_kinds(evaluation: Evaluation, opinions: list[Opinion]) -> float | None:
+    """Share of the images that are named alike; None where no kinds are told apart."""
+    if not evaluation.subject.classes.many:
+        return None
+    pairs = zip(opinions, evaluation.judged, strict=True)
+    return float(np.mean([opinion.kind == item.opinion.kind for opinion, item in pairs]))

@@ -14,12 +14,15 @@ from edge.contract.preprocess import centred
 from trainer.augment import augment
 from trainer.augment.defects import synthesize
 from trainer.augment.paste import copy_paste
+from trainer.classes import UNKNOWN
 from trainer.plan import Plan
 
 TOUCHED_SHARE = 0.1
 """Of a map cell's area: from this much on, a mask touches it."""
 
 Masked = tuple[np.ndarray, np.ndarray | None]
+Shown = tuple[np.ndarray, np.ndarray | None, int]
+"""Image, mask, and the class of its kind."""
 Batch = tuple[np.ndarray, np.ndarray]
 
 
@@ -28,12 +31,18 @@ class Part:
     """One side of a split, ready for the network.
 
     `inputs` (n, height, width, channels) uint8; `truth` (n) True for ng; `masks` n of (height, width) uint8, 0 or 255,
-    or None where the place of the fault is not known.
+    or None where the place of the fault is not known; `kinds` (n) the class of each, as of `trainer.classes`, None
+    where the network tells no kinds apart.
     """
 
     inputs: np.ndarray
     truth: np.ndarray
     masks: list[np.ndarray | None]
+    kinds: np.ndarray | None = None
+
+    def kind(self, index: int) -> int:
+        """The class of one image; UNKNOWN where no kinds are told apart."""
+        return UNKNOWN if self.kinds is None else int(self.kinds[index])
 
 
 class Source(Protocol):
@@ -58,58 +67,79 @@ class Batches:
 
     def __init__(self, part: Part, grid: tuple[int, int], plan: Plan) -> None:
         self._part, self._grid, self._plan = part, grid, plan
-        self._ok, self._ng = (np.flatnonzero(part.truth == label) for label in (False, True))
-        self._masked = [i for i in self._ng if part.masks[i] is not None]
+        self._ok, self._ng = (_by_kind(part, np.flatnonzero(part.truth == label)) for label in (False, True))
+        self._all_ok = np.flatnonzero(~part.truth)
+        self._masked: dict[int, list[int]] = {}
+        for i in np.flatnonzero(part.truth).tolist():
+            if part.masks[i] is not None:
+                self._masked.setdefault(part.kind(i), []).append(i)
         self._places_known = bool(self._masked) or plan.recipe.synthetic > 0
         self._ng_count = min(max(1, round(plan.batch * plan.ng_share)), plan.batch - 1)
 
     def batch(self, step: int) -> Batch:
-        """Batch `step`, from 0: centred inputs (batch, height, width, channels) and targets (batch, rows, columns, 3).
+        """Batch `step`, from 0: centred inputs (batch, height, width, channels) and targets (batch, rows, columns, 4).
 
-        Each class comes in an order of its own that shows every image equally often. Of the ng images some are ok
-        ones with a fault put in, as the recipe says.
+        ok and ng come each in an order of their own: their kinds in turn, and of a kind every image equally often. Of
+        the ng images some are ok ones with a fault put in, as the recipe says.
         """
         ok_count = self._plan.batch - self._ng_count
         ok = [self._in_turn(self._ok, step * ok_count + i, 0) for i in range(ok_count)]
         ng = [self._in_turn(self._ng, step * self._ng_count + i, 1) for i in range(self._ng_count)]
         rng = np.random.default_rng((self._plan.seed, 2, step))
-        shown = [(False, self._sound(i, rng)) for i in ok] + [(True, self._faulty(i, rng)) for i in ng]
-        targets = [target(is_ng, mask, self._grid, self._places_known) for is_ng, (_, mask) in shown]
-        return centred(np.stack([image for _, (image, _) in shown])), np.stack(targets)
+        shown = [(*self._sound(i, rng), self._part.kind(i)) for i in ok] + [self._faulty(i, rng) for i in ng]
+        targets = [
+            target(place >= ok_count, mask, self._grid, self._places_known, kind)
+            for place, (_, mask, kind) in enumerate(shown)
+        ]
+        return centred(np.stack([image for image, _, _ in shown])), np.stack(targets)
 
-    def _in_turn(self, indices: np.ndarray, position: int, stream: int) -> int:
-        """The image at `position` of an endless row of shuffled rounds."""
+    def _in_turn(self, kinds: list[np.ndarray], position: int, stream: int) -> int:
+        """The image at `position` of an endless row: one of each kind in turn, each kind in shuffled rounds."""
+        position, kind = divmod(position, len(kinds))
+        indices = kinds[kind]
         round_, place = divmod(position, len(indices))
-        order = np.random.default_rng((self._plan.seed, stream, round_)).permutation(len(indices))
-        return int(indices[order[place]])
+        seed = (self._plan.seed, stream, round_, *([kind] if kind else []))
+        return int(indices[np.random.default_rng(seed).permutation(len(indices))[place]])
 
     def _sound(self, index: int, rng: np.random.Generator) -> Masked:
         """An ok image; an empty mask, where ng images have theirs, lets it vary as much as they do."""
         image = self._part.inputs[index]
         return augment(image, np.zeros(image.shape[:2], np.uint8) if self._masked else None, self._plan.recipe, rng)
 
-    def _faulty(self, index: int, rng: np.random.Generator) -> Masked:
-        """The ng image, or an ok one with a fault put in."""
+    def _faulty(self, index: int, rng: np.random.Generator) -> Shown:
+        """The ng image, or an ok one with a fault put in: a drawn one is of no kind, a copied one of the kind it was.
+
+        A fault is copied from an image of the same kind as the one in whose place it stands.
+        """
         recipe, chance = self._plan.recipe, rng.random()
-        sound, donor = (int(i) for i in rng.choice(self._ok, 2))
+        sound, donor = (int(i) for i in rng.choice(self._all_ok, 2))
         if chance < recipe.synthetic:
-            return synthesize(self._sound(sound, rng)[0], self._part.inputs[donor], rng)
-        if chance < recipe.synthetic + recipe.copy_paste and self._masked:
-            source = int(rng.choice(self._masked))
+            return (*synthesize(self._sound(sound, rng)[0], self._part.inputs[donor], rng), UNKNOWN)
+        kind = self._part.kind(index)
+        if chance < recipe.synthetic + recipe.copy_paste and kind in self._masked:
+            source = int(rng.choice(self._masked[kind]))
             mask = self._part.masks[source]
             assert mask is not None
             pasted = copy_paste(self._part.inputs[sound], self._part.inputs[source], mask, rng)
-            return augment(*pasted, recipe, rng)
-        return augment(self._part.inputs[index], self._part.masks[index], recipe, rng)
+            return (*augment(*pasted, recipe, rng), kind)
+        return (*augment(self._part.inputs[index], self._part.masks[index], recipe, rng), kind)
 
 
-def target(is_ng: bool, mask: np.ndarray | None, grid: tuple[int, int], places_known: bool) -> np.ndarray:
-    """(rows, columns, 3) float32: is the image ng; does the fault touch this place; is that known.
+def _by_kind(part: Part, indices: np.ndarray) -> list[np.ndarray]:
+    """These images by kind; all in one where no kinds are told apart."""
+    kinds = np.array([part.kind(i) for i in indices])
+    return [indices[kinds == kind] for kind in np.unique(kinds)]
+
+
+def target(
+    is_ng: bool, mask: np.ndarray | None, grid: tuple[int, int], places_known: bool, kind: int = UNKNOWN
+) -> np.ndarray:  # fmt: skip
+    """(rows, columns, 4) float32: is the image ng; does the fault touch this place; is that known; of what class.
 
     Nothing of an ok image is faulty; that is said place by place only where masks say the same of ng images.
     """
-    found = np.zeros((*grid, 3), np.float32)
-    found[..., 0] = is_ng
+    found = np.zeros((*grid, 4), np.float32)
+    found[..., 0], found[..., 3] = is_ng, kind
     if mask is not None and is_ng:
         covered = cv2.resize(mask, grid[::-1], interpolation=cv2.INTER_AREA)
         found[..., 1] = covered > min(255 * TOUCHED_SHARE, 0.7 * float(covered.max()))

@@ -69,9 +69,10 @@ class Checkpoint:
 
 
 def identity_of(plan: Plan, *parts: Part) -> str:
-    """SHA-256 of the plan and of all inputs with their truth and masks."""
+    """SHA-256 of the plan and of all inputs with their truth, kinds and masks."""
     digest = hashlib.sha256(msgspec.json.encode(plan))
     for part in parts:
-        for array in (part.inputs, part.truth, *(mask for mask in part.masks if mask is not None)):
-            digest.update(np.ascontiguousarray(array).data)
+        for array in (part.inputs, part.truth, part.kinds, *part.masks):
+            if array is not None:
+                digest.update(np.ascontiguousarray(array).data)
     return digest.hexdigest()

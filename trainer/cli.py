@@ -42,6 +42,8 @@ from trainer.pretrain.cli import pretrain
 @click.option("--region", help="LEFT,TOP,WIDTH,HEIGHT to inspect, as fractions of the frame.")
 @click.option("--clahe", type=click.FloatRange(0.1, 40), help="Equalise local contrast, with this clip limit.")
 @click.option("--flat-field", type=click.Path(path_type=Path), help="Image of an evenly lit blank, to even out light.")
+@click.option("--classes", default="binary", show_default=True, type=click.Choice(["binary", "kinds"]),
+              help="Tell ng from ok, or also the kinds of each apart.")  # fmt: skip
 @click.option("--masks/--no-masks", "use_masks", default=True, show_default=True, help="Learn from masks where given.")
 @click.option(
     "--seed", default=0, show_default=True, type=click.IntRange(0, 2**32 - 1),
@@ -57,7 +59,7 @@ def train(
     data: Path, out: Path, network: str, weights: str, tuning: str | None, size: int | None, plan_file: Path | None,
     recipe: str | None, steps: int | None,
     max_minutes: float | None, test_fold: int | None, colour: str | None,
-    region: str | None, clahe: float | None, flat_field: Path | None, use_masks: bool,
+    region: str | None, clahe: float | None, flat_field: Path | None, classes: str, use_masks: bool,
     seed: int, target: tuple[str, ...], as_json: bool,
 ) -> None:  # fmt: skip
     """Train a network on the images in DATA and leave a run, with a report, in OUT.
@@ -80,7 +82,9 @@ def train(
     from trainer.session import Request, run_training
 
     with listening(quiet=as_json) as listener:
-        request = Request(data, out, side, colour, test_fold, use_masks, plan, spec, wanted, chosen)
+        request = Request(
+            data, out, side, colour, test_fold, use_masks, plan, spec, wanted, chosen, kinds=classes == "kinds"
+        )
         found = run_training(request, listener)
     if as_json:
         click.echo(json.dumps(found))
@@ -187,6 +191,8 @@ def _print_metrics(metrics: dict[str, Any], out: Path | None, *, compared: bool)
                + (f"  peak on the fault {hit:.1%}" if hit is not None else ""))  # fmt: skip
     for label, row in metrics["verdicts"].items():
         click.echo(f"{label}: {row['ok']} OK, {row['review']} REVIEW, {row['ng']} NG")
+    for kind, row in (metrics["naming"] or {"recall": {}})["recall"].items():
+        click.echo(f"{kind}: named rightly {row['named']:.1%} of {row['images']}")
     if compared:
         click.echo(f"int8 against float: {metrics['int8']['equal_verdicts']:.1%} equal verdicts, "
                    f"maps correlate {metrics['int8']['map_correlation']:.4f}")  # fmt: skip

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from edge.contract.bundle import PROVENANCE, read_bundle
-from edge.contract.cam import Pooling, Thresholds, dequantise, score
+from edge.contract.cam import BINARY, Classes, Pooling, Thresholds, dequantise, name_kind, ng_map, score
 from edge.contract.cam import peak as map_peak
 from edge.contract.card import Calibration, Parity
 from edge.contract.preprocess import PreprocessSpec, centred, preprocess
@@ -25,11 +25,15 @@ from trainer.split import check_folds
 
 @dataclass(frozen=True, slots=True)
 class Opinion:
-    """What a network says of one image: P(NG), the verdict, and the logit map (rows, columns, 1)."""
+    """What a network says of one image: P(NG), the verdict, and the logit map of ng against ok (rows, columns, 1).
+
+    `kind` is what it names the part as, None where it tells no kinds apart.
+    """
 
     score: float
     verdict: Verdict
     logits: np.ndarray
+    kind: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +53,7 @@ class Subject:
     calibration: Calibration | None = None
     parity: Parity | None = None
     about: dict[str, Any] = field(default_factory=dict)
+    classes: Classes = BINARY
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,16 +128,20 @@ def predictions(evaluation: Evaluation) -> Iterable[dict[str, Any]]:
     for item in evaluation.judged:
         sample, opinion = item.sample, item.opinion
         yield {"image": sample.name, "label": sample.label, "kind": sample.kind, "score": opinion.score,
-               "verdict": opinion.verdict.value, "hit": item.hit}  # fmt: skip
+               "verdict": opinion.verdict.value, "named": opinion.kind, "hit": item.hit}  # fmt: skip
 
 
-def keras_judge(model: Any, spec: PreprocessSpec, pooling: Pooling, thresholds: Thresholds) -> Callable:
+def keras_judge(
+    model: Any, spec: PreprocessSpec, pooling: Pooling, thresholds: Thresholds, classes: Classes = BINARY
+) -> Callable:
     """Judges pixels with the float network."""
 
     def judge(pixels: Pixels) -> Opinion:
         logits = np.asarray(model.predict_on_batch(centred(preprocess(pixels, spec)[None])))[0]
-        found = score(logits, pooling)
-        return Opinion(found, thresholds.verdict(found), logits)
+        merged = ng_map(logits, classes)
+        found = score(merged, pooling)
+        verdict = thresholds.verdict(found)
+        return Opinion(found, verdict, merged, name_kind(logits, pooling, classes, verdict))
 
     return judge
 
@@ -140,7 +149,7 @@ def keras_judge(model: Any, spec: PreprocessSpec, pooling: Pooling, thresholds: 
 def _run_subject(path: Path) -> Subject:
     run = read_run(path)
     record = run.record
-    judge = keras_judge(run.model(), record.preprocess, record.pooling, record.thresholds)
+    judge = keras_judge(run.model(), record.preprocess, record.pooling, record.thresholds, record.classes)
     return Subject(
         path.name,
         judge,
@@ -150,6 +159,7 @@ def _run_subject(path: Path) -> Subject:
         record.pooling,
         record.calibration,
         about=record.training,
+        classes=record.classes,
     )
 
 
@@ -162,7 +172,7 @@ def _bundle_subject(path: Path) -> Subject:
         if found.score is None or found.map_units is None:
             return None
         logits = dequantise(found.map_units, card.output.scale, card.output.zero_point)
-        return Opinion(found.score, found.verdict, logits)
+        return Opinion(found.score, found.verdict, ng_map(logits, card.kinds), found.kind)
 
     return Subject(
         path.name,
@@ -174,6 +184,7 @@ def _bundle_subject(path: Path) -> Subject:
         card.calibration,
         card.parity,
         {"bundle": bundle.short, "created": card.created, "made by": card.made_by, **card.training},
+        card.kinds,
     )
 
 

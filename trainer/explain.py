@@ -18,7 +18,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from edge.contract.cam import Pooling, overlay, pool
+from edge.contract.cam import BINARY, Classes, Pooling, ng_map, overlay, pool
 from edge.contract.preprocess import PreprocessSpec
 from edge.contract.types import Pixels
 from edge.errors import UsageError
@@ -68,19 +68,23 @@ class Explanation:
 
 def explain(
     model: keras.Model, inputs: np.ndarray, method: str = "grad-cam", layer: str | None = None,
-    pooling: Pooling = AVERAGE, class_index: int = 0, rectify: bool = True,
+    pooling: Pooling = AVERAGE, class_index: int | None = None, rectify: bool = True, classes: Classes = BINARY,
 ) -> Explanation:  # fmt: skip
     """Where `model` looked in `inputs` (n, height, width, channels), which are as the model takes them.
 
     The model gives a map (n, rows, columns, classes), which `pooling` makes a logit of, or one number per class
-    (n, classes), best taken before the softmax. `layer` names any layer with places; without it, the last before the
-    output. `rectify` cuts off what speaks against the class, as the papers do.
+    (n, classes), best taken before the softmax. Explained is the class `class_index`, or without it the score, P(NG),
+    of the first class where no kinds are told apart. Where they are, by `classes`, a kind is explained against the
+    other side: an ng kind against ok, an ok kind against ng. `layer` names any layer with places; without it, the last
+    before the output. `rectify` cuts off what speaks against the class, as the papers do.
     Raises UsageError when there is no such layer or method, or the output does not depend on the layer.
     """
     if method not in METHODS:
         raise UsageError(f"--method {method}: is none of {', '.join(METHODS)}")
-    chosen = _layer(model, layer)
-    features, gradients = _look(model, chosen, inputs, pooling, class_index)
+    chosen, known = _layer(model, layer), model.output_shape[-1]
+    if class_index is not None and not 0 <= class_index < known:
+        raise UsageError(f"class {class_index}: {model.name} knows {known}, counted from 0")
+    features, gradients = _look(model, chosen, inputs, lambda outputs: _logit(outputs, pooling, class_index, classes))
     maps = METHODS[method](features, gradients)
     return Explanation(np.maximum(maps, 0) if rectify else maps, chosen.name)
 
@@ -97,29 +101,32 @@ def shown(pixels: Pixels, heat: np.ndarray, spec: PreprocessSpec) -> Pixels:
 
 
 def _look(
-    model: keras.Model, layer: keras.layers.Layer, inputs: np.ndarray, pooling: Pooling, class_index: int
+    model: keras.Model, layer: keras.layers.Layer, inputs: np.ndarray, logit: Callable[[Any], Any]
 ) -> tuple[np.ndarray, np.ndarray]:  # fmt: skip
-    """Features of `layer`, and the gradient of the class logit with respect to them."""
+    """Features of `layer`, and the gradient with respect to them of the `logit` (n) that is made of the outputs."""
     probe = keras.Model(model.inputs, [layer.output, model.output])
     given = tf.convert_to_tensor(inputs, tf.float32)
     with tf.GradientTape() as tape:
         tape.watch(given)  # else nothing is recorded of layers whose weights are frozen
         features, outputs = probe(given, training=False)
-        logits = _logits(outputs, pooling)
-        if not 0 <= class_index < logits.shape[-1]:
-            raise UsageError(f"class {class_index}: {model.name} knows {logits.shape[-1]}, counted from 0")
-        total = tf.reduce_sum(logits[:, class_index])  # of independent images: each has its own gradient
+        total = tf.reduce_sum(logit(outputs))  # of independent images: each has its own gradient
     gradients = tape.gradient(total, features)
     if gradients is None:
         raise UsageError(f"--layer {layer.name}: the output of {model.name} does not depend on it")
     return features.numpy(), tf.convert_to_tensor(gradients).numpy()
 
 
-def _logits(outputs: Any, pooling: Pooling) -> Any:
+def _logit(outputs: Any, pooling: Pooling, class_index: int | None, classes: Classes) -> Any:
+    """The logit (n) to explain, of maps or of one number per class."""
     if len(outputs.shape) == 4:
-        return pool(outputs, pooling, keras.ops)
+        if class_index is None or not classes.many:
+            return pool(ng_map(outputs, classes, keras.ops), pooling, keras.ops)[:, class_index or 0]
+        ok = len(classes.ok)
+        against = outputs[..., ok:] if class_index < ok else outputs[..., :ok]
+        apart = outputs[..., class_index] - keras.ops.logsumexp(against, axis=-1)
+        return pool(apart[..., None], pooling, keras.ops)[:, 0]
     if len(outputs.shape) == 2:
-        return outputs
+        return outputs[:, class_index or 0]
     raise UsageError(f"an output of shape {tuple(outputs.shape)} is neither a map nor one number per class")
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import msgspec
 import numpy as np
@@ -25,10 +26,12 @@ class FeatureBatches(Batches):
         ok = [self._in_turn(self._ok, step * ok_count + i, 0) for i in range(ok_count)]
         ng = [self._in_turn(self._ng, step * self._ng_count + i, 1) for i in range(self._ng_count)]
         part = self._part
-        targets = [target(bool(part.truth[i]), part.masks[i], self._grid, self._places_known) for i in (*ok, *ng)]
+        targets = [
+            target(bool(part.truth[i]), part.masks[i], self._grid, self._places_known, part.kind(i)) for i in (*ok, *ng)
+        ]
         return part.inputs[[*ok, *ng]].astype(np.float32), np.stack(targets)
 
 
 def as_features(network: Network, part: Part, progress: Callable[[int, int], None] | None = None) -> Part:
     """The part as the network's head sees it. Raises UsageError when its features would not fit into memory."""
-    return Part(cached_features(network, part.inputs, progress), part.truth, part.masks)
+    return replace(part, inputs=cached_features(network, part.inputs, progress))

@@ -36,6 +36,7 @@ from trainer.metrics import (
     size_bin,
     verdict_counts,
 )
+from trainer.naming import naming
 
 VALIDATION = "validation images"
 
@@ -73,6 +74,7 @@ def figures(evaluation: Evaluation) -> dict[str, Any]:
         "pixel_ap": _pixel_ap(evaluation.judged, faults),
         "intervals": _intervals(evaluation),
         "kinds": _by_kind(evaluation),
+        "naming": naming(evaluation),
         "sizes": _by_size(evaluation.judged, faults),
         "reliability": [asdict(each) for each in reliability(truth, scores)],
         "calibration": _calibration(subject),

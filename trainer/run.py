@@ -16,7 +16,7 @@ from typing import Any
 import msgspec
 import numpy as np
 
-from edge.contract.cam import Pooling, Thresholds
+from edge.contract.cam import BINARY, Classes, Pooling, Thresholds
 from edge.contract.card import Calibration
 from edge.contract.preprocess import PreprocessSpec
 from edge.errors import DataError
@@ -34,6 +34,7 @@ class RunRecord(msgspec.Struct, frozen=True, kw_only=True):
     pooling: Pooling
     thresholds: Thresholds
     calibration: Calibration | None = None
+    classes: Classes = BINARY
     training: dict[str, Any]
 
 

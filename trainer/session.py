@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -16,21 +16,21 @@ import numpy as np
 import tensorflow as tf
 
 from edge import __version__
-from edge.contract.cam import Thresholds, pool
+from edge.contract.cam import BINARY, Classes, ng_map, pool
 from edge.contract.card import Target
-from edge.contract.images import read_image
 from edge.contract.preprocess import PreprocessSpec, preprocess
 from edge.contract.storage import new_folder
-from edge.contract.types import Verdict
 from trainer import run as runs
 from trainer.batches import Batches, Part
 from trainer.calibrate import Held, calibrate
 from trainer.calibration_set import choose_calibration
 from trainer.checkpoint import Checkpoint, identity_of
+from trainer.classes import class_indices, read_classes
 from trainer.dataset import Loaded, Sample, load_images, read_mask, read_samples, require_both_classes
 from trainer.evaluate import Subject, evaluate, keras_judge
 from trainer.feature_batches import FeatureBatches, as_features
 from trainer.figures import figures
+from trainer.golden import keep_golden
 from trainer.logs import Log, mlflow_run, tensorboard
 from trainer.metrics import auroc, average_precision, best_f1_threshold
 from trainer.networks import Choice
@@ -42,7 +42,6 @@ from trainer.split import Split, split_samples
 from trainer.train import Progress, Trained, predict_maps, train
 
 CALIBRATION_IMAGES = 128
-GOLDEN_PER_LABEL = 4
 MASK_LEVEL = 64
 """Of 255: from here on a place that the resized mask covers only in part still counts; of a fault smaller than a place
 what is covered most."""
@@ -50,7 +49,7 @@ what is covered most."""
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """What was asked of `okng train`. `colour` None: grey where all images are grey."""
+    """What was asked of `okng train`. `colour` None: grey where all images are grey. `kinds`: tell them apart too."""
 
     data: Path
     out: Path
@@ -62,6 +61,7 @@ class Request:
     spec: PreprocessSpec = PreprocessSpec()
     target: Target = Target()
     network: Choice = Choice()
+    kinds: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +91,7 @@ def run_training(request: Request, listener: Listener) -> dict[str, Any]:
         split = split_samples(samples, seed=request.plan.seed, test_fold=request.test_fold)
         for part, where in ((split.train, "training part"), (split.validation, "validation part")):
             require_both_classes(part, f"{request.data}, {where}")
+        _classes(request, split.train, split.validation)  # said now: reading takes a while
         spec = _spec_for(request, split)
         loaded = load_images(
             [*split.train, *split.validation], lambda pixels: preprocess(pixels, spec), listener.reading
@@ -98,28 +99,41 @@ def run_training(request: Request, listener: Listener) -> dict[str, Any]:
         for name, reason in loaded.unreadable:
             listener.say(f"left out {name}: {reason}")
         learning, held = _sides(loaded, split, request)
+        classes = _classes(request, learning.samples, held.samples)
+        if classes.many:
+            learning, held = (_with_kinds(side, classes) for side in (learning, held))
         with tensorboard(folder / runs.LOGS) as board, mlflow_run(request.out.name, _settings(request)) as flow:
-            trained = _train(request, learning.part, held.part, listener, (board, flow))
+            trained = _train(request, learning.part, held.part, classes, listener, (board, flow))
         listener.say("choosing thresholds on the validation part")
-        return _write_run(folder, request, spec, split, loaded, learning, held, trained)
+        return _write_run(folder, request, spec, split, loaded, learning, held, trained, classes)
+
+
+def _classes(request: Request, learning: list[Sample], held: list[Sample]) -> Classes:
+    return read_classes(learning, held, str(request.data)) if request.kinds else BINARY
+
+
+def _with_kinds(side: _Side, classes: Classes) -> _Side:
+    return _Side(side.samples, replace(side.part, kinds=class_indices(side.samples, classes)))
 
 
 def _settings(request: Request) -> dict[str, Any]:
     return {"data": str(request.data), "size": request.size, **msgspec.to_builtins(request.plan)}
 
 
-def _train(request: Request, learning: Part, held: Part, listener: Listener, logs: tuple[Log, ...]) -> Trained:
+def _train(
+    request: Request, learning: Part, held: Part, classes: Classes, listener: Listener, logs: tuple[Log, ...]
+) -> Trained:  # fmt: skip
     """Goes on where an interrupted training of the same plan and images stood."""
     keras.utils.set_random_seed(request.plan.seed)
     tf.config.experimental.enable_op_determinism()
     chosen, plan = request.network, request.plan
     network = assemble(
-        chosen.name, learning.inputs.shape[1:], weights=chosen.weights, tuning=chosen.tuning, **chosen.options
+        chosen.name, learning.inputs.shape[1:], len(classes.names), chosen.weights, chosen.tuning, **chosen.options
     )
     for concern in int8_concerns(network.model):
         listener.say(f"int8 may cost accuracy: {concern}")
     place = request.out.absolute()
-    identity = f"{identity_of(plan, learning, held)} {chosen}"
+    identity = f"{identity_of(plan, learning, held)} {chosen} {classes}"
     checkpoint = Checkpoint(place.parent / f".{place.name}.training", identity)
     if checkpoint.path.exists():
         listener.say("going on with the training that was interrupted")
@@ -131,11 +145,11 @@ def _train(request: Request, learning: Part, held: Part, listener: Listener, log
     if chosen.tuning.way == "frozen-cached":
         listener.say("computing the features of all images")
         features = FeatureBatches(as_features(network, learning), plan)
-        trained = train(network.head, features, as_features(network, held), plan, tell, checkpoint)
+        trained = train(network.head, features, as_features(network, held), plan, tell, checkpoint, classes)
         trained.model = network.model
     else:
         source = Batches(learning, network.model.output_shape[1:3], plan)
-        trained = train(network.model, source, held, plan, tell, checkpoint)
+        trained = train(network.model, source, held, plan, tell, checkpoint, classes)
     checkpoint.remove()
     return trained
 
@@ -191,9 +205,9 @@ def _mask(sample: Sample, request: Request) -> np.ndarray | None:
 
 def _write_run(
     folder: Path, request: Request, spec: PreprocessSpec, split: Split, loaded: Loaded, learning: _Side, held: _Side,
-    trained: Trained,
+    trained: Trained, classes: Classes,
 ) -> dict[str, Any]:  # fmt: skip
-    maps = predict_maps(trained.model, held.part.inputs)
+    maps = ng_map(predict_maps(trained.model, held.part.inputs), classes)
     judged = Held(pool(maps, request.plan.pooling), held.part.truth, [sample.group for sample in held.samples])
     found = calibrate(judged, request.target, request.plan.pooling, "float")
     facts = _facts(request, split, loaded, learning, held, trained, found.scores)
@@ -203,6 +217,7 @@ def _write_run(
         pooling=found.pooling,
         thresholds=found.thresholds,
         calibration=found.calibration,
+        classes=classes,
         training=facts,
     )
     trained.model.save(folder / runs.MODEL)
@@ -217,7 +232,7 @@ def _write_run(
     known = {sample.name: sample for sample in loaded.samples}
     placed = Split(*([known.get(s.name, s) for s in part] for part in (split.train, split.validation, split.test)))
     (folder / runs.PROVENANCE).write_bytes(runs.provenance(placed))
-    _keep_golden(folder / "golden", held, found.scores, found.thresholds)
+    keep_golden(folder / "golden", held.samples, found.scores, found.thresholds, classes)
     promised = msgspec.to_builtins({"thresholds": found.thresholds, "calibration": found.calibration})
     metrics = {**facts, **promised, "history": trained.history, "validation": _report(folder, record, trained, held)}
     (folder / "metrics.json").write_bytes(msgspec.json.format(msgspec.json.encode(metrics), indent=1))
@@ -226,10 +241,10 @@ def _write_run(
 
 def _report(folder: Path, record: runs.RunRecord, trained: Trained, held: _Side) -> dict[str, Any]:
     """Writes the page on the validation images, which chose weights and thresholds, and returns their metrics."""
-    judge = keras_judge(trained.model, record.preprocess, record.pooling, record.thresholds)
+    judge = keras_judge(trained.model, record.preprocess, record.pooling, record.thresholds, record.classes)
     subject = Subject(
         "The float network", judge, record.preprocess, record.thresholds, set(), record.pooling, record.calibration,
-        about=record.training,
+        about=record.training, classes=record.classes,
     )  # fmt: skip
     evaluation = evaluate(subject, held.samples)
     metrics = figures(evaluation)
@@ -270,16 +285,3 @@ def _facts(
             "opencv": cv2.__version__,
         },
     }
-
-
-def _keep_golden(folder: Path, side: _Side, scores: np.ndarray, thresholds: Thresholds) -> None:
-    """Of each label the frames judged most clearly right, as lossless copies: they prove the bundle on a board."""
-    folder.mkdir()
-    right = {"ok": Verdict.OK, "ng": Verdict.NG}
-    for label, is_ng in (("ok", False), ("ng", True)):
-        indices = np.flatnonzero(side.part.truth == is_ng)
-        order = indices[np.argsort(-scores[indices] if is_ng else scores[indices], kind="stable")]
-        judged_right = [i for i in order if thresholds.verdict(float(scores[i])) == right[label]]
-        for count, index in enumerate((judged_right or list(order))[:GOLDEN_PER_LABEL], 1):
-            pixels = read_image(side.samples[index].path)
-            (folder / f"{label}-{count}.png").write_bytes(cv2.imencode(".png", pixels)[1].tobytes())

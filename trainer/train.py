@@ -10,7 +10,7 @@ from typing import Any
 import keras
 import numpy as np
 
-from edge.contract.cam import pool
+from edge.contract.cam import BINARY, Classes, kind_logits, ng_map, pool
 from edge.contract.preprocess import centred
 from trainer.batches import Part, Source, prefetched
 from trainer.checkpoint import Checkpoint
@@ -46,13 +46,14 @@ class Trained:
 
 
 def train(
-    model: keras.Model, source: Source, held: Part, plan: Plan, tell: Tell, checkpoint: Checkpoint | None = None
+    model: keras.Model, source: Source, held: Part, plan: Plan, tell: Tell, checkpoint: Checkpoint | None = None,
+    classes: Classes = BINARY,
 ) -> Trained:  # fmt: skip
-    """Trains `model` on batches from `source`; `held` chooses the weights to keep, by average precision.
+    """Trains `model` on batches from `source`; `held` chooses the weights to keep, by average precision of ng.
 
     With a checkpoint the state is saved at each validation, and training goes on from what it holds.
     """
-    course = _Course(model, plan)
+    course = _Course(model, plan, classes)
     if checkpoint is not None:
         checkpoint.restore(course)
     started, losses = time.monotonic() - course.seconds, list[float]()
@@ -82,9 +83,9 @@ def predict_maps(model: keras.Model, inputs: np.ndarray, batch: int = 32) -> np.
 class _Course:
     """The state of a training: all that a checkpoint keeps."""
 
-    def __init__(self, model: keras.Model, plan: Plan) -> None:
-        self.model, self.plan = model, plan
-        model.compile(_optimiser(plan), loss=loss_of(plan), jit_compile=False)
+    def __init__(self, model: keras.Model, plan: Plan, classes: Classes) -> None:
+        self.model, self.plan, self.classes = model, plan, classes
+        model.compile(_optimiser(plan), loss=loss_of(plan, classes), jit_compile=False)
         model.optimizer.build(model.trainable_variables)
         self.step, self.seconds, self.last_loss = 0, 0.0, 0.0
         self.average = self.best = model.get_weights()
@@ -111,9 +112,11 @@ class _Course:
         moving = self.model.get_weights()
         kept = self.average if self.plan.ema else moving
         self.model.set_weights(kept)
-        logits = pool(predict_maps(self.model, held.inputs), self.plan.pooling)[:, 0]
+        maps = predict_maps(self.model, held.inputs)
         self.model.set_weights(moving)
-        record = _record(self.step, losses, held.truth, logits)
+        record = _record(self.step, losses, held.truth, pool(ng_map(maps, self.classes), self.plan.pooling)[:, 0])
+        if self.classes.many:
+            record["validation_named"] = _named(kind_logits(maps, self.plan.pooling, self.classes), held, self.classes)
         self.history.append(record)
         figures = (record["validation_ap"], record["validation_auroc"])
         if figures >= self.best_figures:
@@ -140,6 +143,14 @@ def _rate(done: float, plan: Plan) -> float:
         return plan.learning_rate * max(done, 0.01) / plan.warmup_share
     along = (done - plan.warmup_share) / max(1 - plan.warmup_share, 1e-9)
     return plan.learning_rate * (0.01 + 0.99 * 0.5 * (1 + float(np.cos(np.pi * along))))
+
+
+def _named(found: np.ndarray, held: Part, classes: Classes) -> float:
+    """Share of the ng images that are named rightly, of logits (n, classes)."""
+    assert held.kinds is not None
+    ok = len(classes.ok)
+    right = held.kinds == ok + np.argmax(found[:, ok:], axis=-1)
+    return float(right[held.truth].mean())
 
 
 def _record(step: int, losses: list[float], truth: np.ndarray, logits: np.ndarray) -> dict[str, float]:

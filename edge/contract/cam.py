@@ -1,4 +1,8 @@
-"""The verdict is the map: pooling a logit map to a score, and showing the map over the frame."""
+"""The verdict is the map: pooling a logit map to a score, and showing the map over the frame.
+
+A network may have a map for each kind of ok and ng part. They are made one, of ng against ok (`ng_map`), and from there
+on all is as with a single map; what kind it is, is a question of its own, asked within the verdict (`name_kind`).
+"""
 
 from __future__ import annotations
 
@@ -11,6 +15,8 @@ from numpy.typing import NDArray
 
 from edge.contract.preprocess import PreprocessSpec
 from edge.contract.types import MapUnits, Pixels, Verdict
+
+LONGEST_NAME = 100
 
 
 class Pooling(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -26,6 +32,39 @@ class Pooling(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     share: Annotated[float, msgspec.Meta(gt=0.0, le=1.0)] = 0.02
     sharpness: Annotated[float, msgspec.Meta(gt=0.0, le=100.0)] = 4.0
     temperature: Annotated[float, msgspec.Meta(gt=0.0, le=100.0)] = 1.0
+
+
+class Classes(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """What the maps of a network stand for: first the ok kinds, then the ng kinds, one map each.
+
+    Without ok kinds there is one map alone, of ng against ok.
+    """
+
+    ok: tuple[str, ...] = ()
+    ng: tuple[str, ...] = ("ng",)
+
+    def __post_init__(self) -> None:
+        if not self.ng or (len(self.ng) > 1 and not self.ok):
+            raise ValueError(f"several maps need an ok kind and an ng kind, not ok {self.ok} and ng {self.ng}")
+        for name in self.names:
+            if not name or len(name) > LONGEST_NAME or not name.isprintable():
+                raise ValueError(f"a kind's name is 1 to {LONGEST_NAME} printable characters, not {name!r}")
+        if len({*self.names}) != len(self.names):
+            raise ValueError(f"each kind is named once, but here are {', '.join(self.names)}")
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """All kinds, in the order of the maps."""
+        return self.ok + self.ng
+
+    @property
+    def many(self) -> bool:
+        """Whether there are kinds to name."""
+        return bool(self.ok)
+
+
+BINARY = Classes()
+"""One map, of ng against ok."""
 
 
 class Thresholds(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -73,6 +112,46 @@ def _log_mean_exp(values: Any, xp: Any) -> Any:
     return peak[..., 0, :] + xp.log(xp.mean(xp.exp(values - peak), axis=-2))
 
 
+def ng_map(logits: Any, classes: Classes, xp: Any = np) -> Any:
+    """The one map (..., rows, columns, 1) of ng against ok, of maps (..., rows, columns, classes).
+
+    At each place the logit of P(NG) as a softmax over the classes would give it; a single map is returned as it is.
+    It is what becomes the score, and what is shown. `xp` as for `pool`.
+    """
+    if not classes.many:
+        return logits
+    ok = len(classes.ok)
+    return _log_sum_exp(logits[..., ok:], xp) - _log_sum_exp(logits[..., :ok], xp)
+
+
+def kind_logits(logits: Any, pooling: Pooling, classes: Classes, xp: Any = np) -> Any:
+    """Logits (..., classes) of the kinds of maps (..., rows, columns, classes): each map against ok, then pooled.
+
+    Those of the ng kinds can be compared with each other, and those of the ok kinds; P(NG) is the score's to say. There
+    must be several maps: see `Classes.many`.
+    """
+    return pool(logits - _log_sum_exp(logits[..., : len(classes.ok)], xp), pooling, xp)
+
+
+def name_kind(logits: NDArray[np.floating], pooling: Pooling, classes: Classes, verdict: Verdict) -> str | None:
+    """The likeliest kind of one part: among the ok kinds where the verdict is OK, else among the ng kinds.
+
+    None where there is a single map, or the verdict is FAULT. `logits` is (rows, columns, classes).
+    """
+    if not classes.many or verdict is Verdict.FAULT:
+        return None
+    found, ok = kind_logits(logits, pooling, classes), len(classes.ok)
+    if verdict is Verdict.OK:
+        return classes.ok[int(np.argmax(found[:ok]))]
+    return classes.ng[int(np.argmax(found[ok:]))]
+
+
+def _log_sum_exp(maps: Any, xp: Any) -> Any:
+    """Over the classes, without overflow: (..., 1)."""
+    peak = xp.max(maps, axis=-1, keepdims=True)
+    return peak + xp.log(xp.sum(xp.exp(maps - peak), axis=-1, keepdims=True))
+
+
 def dequantise(units: MapUnits, scale: float, zero_point: int) -> NDArray[np.float32]:
     """Logits of the same shape."""
     return (units.astype(np.float32) - zero_point) * np.float32(scale)
@@ -92,14 +171,14 @@ def ng_probability(pooled: NDArray[np.floating], temperature: float) -> NDArray[
 
 
 def score(logits: NDArray[np.float32], pooling: Pooling) -> float:
-    """P(NG), 0 to 1, of one map (rows, columns, 1)."""
+    """P(NG), 0 to 1, of one map (rows, columns, 1), as from `ng_map`."""
     return float(ng_probability(pool(logits, pooling), pooling.temperature))
 
 
 def heatmap(logits: NDArray[np.float32], spec: PreprocessSpec, height: int, width: int) -> NDArray[np.float32]:
-    """The map of class 0 laid over a frame of this size: (height, width) float32, P(NG) at each place.
+    """One map (rows, columns, 1), as from `ng_map`, laid over a frame of this size: (height, width) float32.
 
-    Zero outside the inspected region.
+    P(NG) at each place; zero outside the inspected region.
     """
     x, y, w, h = spec.region.pixels(height, width)
     heat = probability(logits[..., 0].astype(np.float32))

@@ -6,13 +6,14 @@ from typing import Annotated, Any, Literal
 
 import msgspec
 
-from edge.contract.cam import Pooling, Thresholds
+from edge.contract.cam import Classes, Pooling, Thresholds
 from edge.contract.preprocess import PreprocessSpec
 from edge.contract.types import Verdict
 from edge.errors import BundleError
 
-SCHEMA = 2
-"""Raised whenever an older okng could misread a newer card. 2: the score has a temperature; the card a calibration."""
+SCHEMA = 3
+"""Raised whenever an older okng could misread a newer card. 2: the score has a temperature, the card a calibration.
+3: a network may have a map for each kind."""
 
 Share = Annotated[float, msgspec.Meta(ge=0.0, le=1.0)]
 
@@ -40,6 +41,8 @@ class GoldenFrame(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     verdict: Verdict
     score: float
     map: bytes
+    kind: str | None = None
+    """As what it is named; None where the model has one map."""
 
 
 class Parity(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -51,7 +54,9 @@ class Parity(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     score_difference_mean: float
     score_difference_max: float
     map_correlation: float
-    """Pearson's, over all places of all maps."""
+    """Pearson's, over all places of all maps of ng against ok."""
+    equal_kinds: float | None = None
+    """Share, 0 to 1, of the images that are named as the same kind; None where the model has one map."""
 
 
 class Target(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -113,6 +118,9 @@ class Card(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True
     made_by: str
     """okng and its version."""
     classes: tuple[str, ...] = ("ng",)
+    """What the maps stand for, in their order; the ok kinds come first."""
+    ok_classes: tuple[str, ...] = ()
+    """Which of them are ok: none where there is one map, of ng against ok."""
     preprocess: PreprocessSpec
     format: Format = "int8"
     input: Tensor
@@ -127,6 +135,16 @@ class Card(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True
     """None in cards from before schema 2."""
     training: dict[str, Any] = {}
     """What it was trained on and how: counts, seeds, versions, validation figures."""
+
+    def __post_init__(self) -> None:
+        if self.classes[: len(self.ok_classes)] != self.ok_classes:
+            raise ValueError(f"ok_classes {self.ok_classes} are not the first of classes {self.classes}")
+        _ = self.kinds
+
+    @property
+    def kinds(self) -> Classes:
+        """The classes as one value. Raises ValueError."""
+        return Classes(ok=self.ok_classes, ng=self.classes[len(self.ok_classes) :])
 
 
 class _Header(msgspec.Struct):

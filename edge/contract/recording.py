@@ -27,6 +27,8 @@ class RecordedFrame(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_
     captured_ns: int | None
     verdict: Verdict
     score: float | None
+    kind: str | None = None
+    """What the part was named as, where the bundle told kinds apart."""
     bundle: str
     """Digest of the bundle that judged it."""
     recipe: str

@@ -80,7 +80,8 @@ class Judgement:
     """What the model says of one frame: the verdict and the map it was pooled from.
 
     `score` is P(NG), 0 to 1. `map_units` are int8; a logit is `(unit - zero_point) * scale` (see the bundle's card).
-    For FAULT both are None and `reason` says why.
+    `kind` is what the part is named as: one of the ok kinds for OK, for NG and REVIEW one of the ng kinds; None where
+    the bundle tells no kinds apart. For FAULT all three are None and `reason` says why.
     """
 
     verdict: Verdict
@@ -88,6 +89,7 @@ class Judgement:
     map_units: MapUnits | None
     reason: str = ""
     timings_ms: dict[str, float] = field(default_factory=dict)
+    kind: str | None = None
 
     @classmethod
     def fault(cls, reason: str) -> Judgement:

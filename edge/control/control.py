@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from edge.contract.cam import dequantise, probability
+from edge.contract.cam import BINARY, Classes, dequantise, ng_map, probability
 from edge.contract.card import Tensor
 from edge.contract.statistics import Point, Spread
 from edge.contract.types import MapUnits, Verdict
@@ -21,10 +21,10 @@ FIRST = 1000
 
 
 class ProcessControl:
-    """Sees each inspection of one bundle once, in order. `output` is that of its card."""
+    """Sees each inspection of one bundle once, in order. `output` and `classes` are those of its card."""
 
-    def __init__(self, output: Tensor, memory: Memory | None = None) -> None:
-        self._output, self.memory = output, memory or Memory()
+    def __init__(self, output: Tensor, memory: Memory | None = None, *, classes: Classes = BINARY) -> None:
+        self._output, self._classes, self.memory = output, classes, memory or Memory()
 
     def see(
         self, *, boot_id: str, triggered_ns: int, verdict: Verdict, score: float | None, map_units: MapUnits | None,
@@ -56,7 +56,7 @@ class ProcessControl:
 
     def _mass(self, units: MapUnits) -> float:
         logits = dequantise(units, self._output.scale, self._output.zero_point)
-        return float(np.mean(probability(logits.astype(np.float64))))
+        return float(np.mean(probability(ng_map(logits.astype(np.float64), self._classes))))
 
     def _complete(self, group: Group) -> Point:
         memory = self.memory

@@ -5,7 +5,7 @@ from __future__ import annotations
 from time import perf_counter
 
 from edge.contract.bundle import MODEL, Bundle
-from edge.contract.cam import dequantise, score
+from edge.contract.cam import dequantise, name_kind, ng_map, score
 from edge.contract.preprocess import CENTRE, Region, preprocess
 from edge.contract.types import Frame, Judgement, Pixels, Verdict
 from edge.errors import BundleError
@@ -18,7 +18,7 @@ class Judge:
     def __init__(self, bundle: Bundle, threads: int = 1) -> None:
         """Raises BundleError when the model is not what the card says."""
         self.bundle = bundle
-        self._card = bundle.card
+        self._card, self._kinds = bundle.card, bundle.card.kinds
         try:
             self._engine = Engine(bundle.model, threads)
         except BundleError as error:
@@ -26,7 +26,7 @@ class Judge:
         _check_agreement(bundle, self._engine)
 
     def judge(self, frame: Frame) -> Judgement:
-        """The verdict, the score and the map of one frame, with the milliseconds each step took."""
+        """The verdict, the score, the kind and the map of one frame, with the milliseconds each step took."""
         began = perf_counter()
         image = preprocess(frame.pixels, self._card.preprocess)
         if image.min() == image.max() or _is_blank(frame.pixels, self._card.preprocess.region):
@@ -35,16 +35,18 @@ class Judge:
         units = self._engine.invoke(image)
         invoked = perf_counter()
         output = self._card.output
-        value = score(dequantise(units, output.scale, output.zero_point), self._card.pooling)
+        logits = dequantise(units, output.scale, output.zero_point)
+        value = score(ng_map(logits, self._kinds), self._card.pooling)
         verdict = self._card.thresholds.verdict(value)
         if verdict is Verdict.FAULT:
             return Judgement.fault("the score is not a number")
+        kind = name_kind(logits, self._card.pooling, self._kinds, verdict)
         timings = {
             "preprocess": (prepared - began) * 1e3,
             "invoke": (invoked - prepared) * 1e3,
             "pool": (perf_counter() - invoked) * 1e3,
         }
-        return Judgement(verdict, value, units, timings_ms=timings)
+        return Judgement(verdict, value, units, timings_ms=timings, kind=kind)
 
 
 def _is_blank(pixels: Pixels, region: Region) -> bool:

@@ -21,7 +21,7 @@ import msgspec
 import numpy as np
 
 from edge.contract.bundle import Bundle, read_bundle
-from edge.contract.cam import dequantise, score
+from edge.contract.cam import dequantise, name_kind, ng_map, score
 from edge.contract.card import GoldenFrame
 from edge.contract.images import read_image
 from edge.contract.types import Frame, Judgement
@@ -122,8 +122,10 @@ def _check_golden(bundle: Bundle, judge: Judge, golden: GoldenFrame) -> tuple[in
         )
     card = bundle.card
     logits = dequantise(recorded.reshape(found.map_units.shape), card.output.scale, card.output.zero_point)
-    if abs(score(logits, card.pooling) - golden.score) > SCORE_ROUNDING:
+    if abs(score(ng_map(logits, card.kinds), card.pooling) - golden.score) > SCORE_ROUNDING:
         raise BundleError(f"{bundle.path}: the recorded map of {golden.file} does not have its recorded score")
+    if (kind := name_kind(logits, card.pooling, card.kinds, golden.verdict)) != golden.kind:
+        raise BundleError(f"{bundle.path}: the recorded map of {golden.file} is of kind {kind}, not {golden.kind}")
     return difference, invoke_ms
 
 

@@ -56,6 +56,7 @@ def _frame(row: Row) -> RecordedFrame:
         captured_ns=row.captured_ns,
         verdict=row.verdict,
         score=row.score,
+        kind=row.kind,
         bundle=row.bundle,
         recipe=row.recipe,
     )

@@ -28,9 +28,9 @@ class Exported:
 def to_dataset(reader: JournalReader, rows: Iterable[Row], out: Path) -> Exported:
     """Makes the folder `out` with `images/` and `manifest.csv`, of all inspections that an operator decided.
 
-    The label is the decision: the machine's own verdict teaches it nothing. The images of one part are one group, so
-    that they never fall on both sides of a split. Raises UsageError when nothing is there to export, or `out` cannot
-    be written.
+    The label is the decision: the machine's own verdict and kind teach it nothing. The images of one part are one
+    group, so that they never fall on both sides of a split. Raises UsageError when nothing is there to export, or
+    `out` cannot be written.
     """
     labels: dict[str, int] = {"ok": 0, "ng": 0}
     left_out: dict[str, str] = {}

@@ -18,8 +18,8 @@ from edge.journal.rows import Row
 
 INTEGERS = ("number", "sequence", "captured_ns", "triggered_ns", "recorded_ns", "image_removed_ns", "protected_ns")
 COLUMNS = (
-    "number", "id", "station", "boot_id", "sequence", "part", "frame_name", "verdict", "score", "signal", "reason",
-    "decision", "operator", "decision_reason", "decided_ns", "bundle", "recipe", "recorded", "captured_ns",
+    "number", "id", "station", "boot_id", "sequence", "part", "frame_name", "verdict", "score", "kind", "signal",
+    "reason", "decision", "operator", "decision_reason", "decided_ns", "bundle", "recipe", "recorded", "captured_ns",
     "triggered_ns", "recorded_ns", "timings_ms", "image_path", "image_sha256", "image_removed_ns", "protected_ns",
 )  # fmt: skip
 """`recorded` is UTC as text; `timings_ms` JSON; `image_path` relative to the journal's folder."""

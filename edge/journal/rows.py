@@ -59,8 +59,9 @@ class Row:
 
     Times are Unix, in nanoseconds; `map_units` is (rows, columns, classes) int8; `image_path` is relative to the
     journal's folder, and the file is there until `image_removed_ns`. `recipe` is the digest of the settings it was
-    inspected with (`JournalReader.recipe`), empty in rows from before there were any. `decision` is the latest one.
-    For FAULT, `score` and `map_units` are None, and where no frame came `frame_index` and `captured_ns` are too.
+    inspected with (`JournalReader.recipe`), empty in rows from before there were any. `kind` is what the part was named
+    as, None where the bundle tells no kinds apart. `decision` is the latest one. For FAULT, `score`, `kind` and
+    `map_units` are None, and where no frame came `frame_index` and `captured_ns` are too.
     """
 
     number: int
@@ -72,6 +73,7 @@ class Row:
     frame_index: int | None
     verdict: Verdict
     score: float | None
+    kind: str | None
     map_units: MapUnits | None
     signal: Signal
     reason: str
@@ -112,6 +114,7 @@ def values(entry: Entry, recorded: Recorded, recipe: str) -> dict[str, object]:
         "frame_index": frame.index if frame else None,
         "verdict": judgement.verdict.value,
         "score": judgement.score,
+        "kind": judgement.kind,
         "map": units.tobytes() if units is not None else None,
         "map_rows": rows,
         "map_columns": columns,
@@ -155,6 +158,7 @@ def _row(found: sqlite3.Row) -> Row:
         frame_index=found["frame_index"],
         verdict=Verdict(found["verdict"]),
         score=found["score"],
+        kind=found["kind"],
         map_units=_map(found),
         signal=Signal(found["signal"]),
         reason=found["reason"],

@@ -89,7 +89,9 @@ _RETENTION = (
 of a bundle, up to the inspection `number`.
 """
 
-MIGRATIONS: tuple[tuple[str, ...], ...] = (_FIRST, _RETENTION)
+_KIND = ("ALTER TABLE inspections ADD COLUMN kind TEXT",)
+
+MIGRATIONS: tuple[tuple[str, ...], ...] = (_FIRST, _RETENTION, _KIND)
 """Statements that lead from schema n to n + 1; a published one is never changed."""
 SCHEMA = len(MIGRATIONS)
 

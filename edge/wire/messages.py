@@ -11,7 +11,7 @@ from typing import Annotated, TypeVar
 import msgspec
 import numpy as np
 
-from edge.contract.cam import Thresholds
+from edge.contract.cam import Classes, Thresholds
 from edge.contract.quality import Quality
 from edge.contract.statistics import Point
 from edge.contract.types import MapUnits, Signal, State, Verdict
@@ -68,7 +68,10 @@ class ImageReference(msgspec.Struct, frozen=True):
 
 
 class ResultHeader(Header, frozen=True, kw_only=True):
-    """One inspection. `map` is None for FAULT, `thresholds` where none applied, `image` where none was kept."""
+    """One inspection. `map` is None for FAULT, `thresholds` where none applied, `image` where none was kept.
+
+    `kind` and `classes` are left out where the bundle tells no kinds apart, `kind` for FAULT too.
+    """
 
     id: str
     part: str
@@ -82,6 +85,8 @@ class ResultHeader(Header, frozen=True, kw_only=True):
     map: MapShape | None
     thresholds: Thresholds | None
     image: ImageReference | None
+    kind: str | msgspec.UnsetType = msgspec.UNSET
+    classes: Classes | msgspec.UnsetType = msgspec.UNSET
 
 
 class ImageHeader(Header, frozen=True, kw_only=True):

@@ -6,9 +6,10 @@ from collections import Counter
 from collections.abc import Mapping
 from types import MappingProxyType
 
+import msgspec
 import zmq
 
-from edge.contract.cam import Thresholds
+from edge.contract.cam import BINARY, Classes, Thresholds
 from edge.contract.card import Tensor
 from edge.contract.lifetime import Closing
 from edge.contract.quality import Quality
@@ -68,8 +69,9 @@ class Publisher(Closing):
         output: Tensor | None,
         thresholds: Thresholds | None,
         image: ImageReference | None = None,
+        classes: Classes = BINARY,
     ) -> None:
-        """Publishes one inspection. `bundle` is the digest of the one that judged it, `output` its card's.
+        """Publishes one inspection. `bundle` is the digest of the one that judged it; `output`, `classes` its card's.
 
         `output` may be None only when there is no map. Raises WireError when the socket is gone.
         """
@@ -94,6 +96,8 @@ class Publisher(Closing):
             map=_shape(inspection, output),
             thresholds=thresholds,
             image=image,
+            kind=msgspec.UNSET if judgement.kind is None else plain(judgement.kind),
+            classes=classes if classes.many else msgspec.UNSET,
         )
         self._last = (inspection.sequence, captured_ns)
         self._send(ResultMessage(header, judgement.map_units))

@@ -15,6 +15,7 @@ import cv2
 import numpy as np
 import pytest
 
+from tests.edge.kinds import write_kinds_bundle
 from trainer.synthesize.part import KINDS, synthesize_part
 
 ROOT = Path(__file__).parents[2]
@@ -41,6 +42,12 @@ def _importable() -> Iterator[None]:
 def bundle() -> Path:
     """A bundle that is shipped, as it is."""
     return min(path.parent for path in (ROOT / "models").glob("*/SHA256SUMS"))
+
+
+@pytest.fixture(scope="session")
+def kinds_bundle(bundle: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A bundle that tells the kinds of `tests.edge.kinds` apart."""
+    return write_kinds_bundle(bundle, tmp_path_factory.mktemp("kinds") / "bundle")
 
 
 @pytest.fixture

@@ -9,13 +9,16 @@ import time
 from pathlib import Path
 
 import click
+import msgspec
 import pytest
 
 from edge import __version__
-from edge.cli import NEEDS_TRAINING_EXTRA
+from edge.cli import NEEDS_TRAINING_EXTRA, _shown
 from edge.cli import okng as program
+from edge.contract.types import Signal, Verdict
 from edge.errors import BundleError, CameraError, ConfigError, JournalError, OkngError
 from edge.wire.client import Station
+from edge.wire.messages import ResultHeader, ResultMessage
 
 PROGRAM = [sys.executable, "-m", "edge.cli"]
 BOARD = [
@@ -182,3 +185,14 @@ def test_a_reader_that_stops_reading_is_no_error(capture, bundle) -> None:
         assert child.stderr
         assert child.stderr.read() == ""
     assert child.returncode == 0
+
+
+@pytest.mark.parametrize("kind", ["dent", msgspec.UNSET])
+def test_watch_shows_the_kind_where_there_is_one(kind) -> None:
+    header = ResultHeader(
+        station="one", boot="3f9a01c2", number=1, sequence=1, captured_ns=5, bundle="b", id="3f9a01c2-1", part="A-7",
+        frame_name="", triggered_ns=4, verdict=Verdict.NG, score=0.9, signal=Signal.REJECT, reason="", timings_ms={},
+        map=None, thresholds=None, image=None, kind=kind,
+    )  # fmt: skip
+    shown = click.unstyle(_shown(ResultMessage(header, None)))
+    assert shown == f"NG      0.900  {'dent  ' if kind else ''}3f9a01c2-1  A-7"

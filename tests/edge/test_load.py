@@ -11,11 +11,14 @@ from contextlib import suppress
 from pathlib import Path
 
 import pytest
+from msgspec import UNSET
 
 from edge.contract.bundle import MODEL, PROVENANCE, read_bundle, sign_bundle
 from edge.contract.keys import make_key, read_signing_key
+from edge.contract.types import Verdict
 from edge.wire.client import CommandRefused, Station
 from edge.wire.requests import Load, Start, Status, Trigger
+from tests.edge.kinds import KINDS
 from tests.edge.test_daemon import BY_COMMAND, ON_START, WAIT_S, Running, refused, station_file
 
 
@@ -50,9 +53,10 @@ def said_to(daemon: Running, bundle: Path) -> str:
 
 
 def test_a_bundle_takes_over_between_two_frames_and_each_result_names_its_own(
-    tmp_path, bundle, capture, seal, okng
+    tmp_path, bundle, kinds_bundle, capture, okng
 ) -> None:
-    second = another(bundle, tmp_path / "second", seal)
+    """The second one tells kinds apart, which its results and rows name, and those of the first do not."""
+    second = kinds_bundle
     digests = [read_bundle(each).digest for each in (bundle, second)]
     config = station_file(tmp_path / "d", bundle, f"{capture.as_uri()}?loop=true&rate=50", ON_START, images=False)
     with Running(config) as daemon:
@@ -70,6 +74,15 @@ def test_a_bundle_takes_over_between_two_frames_and_each_result_names_its_own(
         assert {*found} == {*digests}
         assert [row.bundle for row in daemon.rows()] == found
         assert [row.sequence for row in daemon.rows()] == list(range(1, len(found) + 1))
+        for message, row in zip(daemon.results, daemon.rows(), strict=True):
+            header = message.header
+            named = KINDS.ok if header.verdict is Verdict.OK else KINDS.ng
+            if header.bundle == digests[0] or header.verdict is Verdict.FAULT:
+                assert (header.kind, row.kind) == (UNSET, None)
+            else:
+                assert header.kind == row.kind
+                assert row.kind in named
+            assert header.classes == (UNSET if header.bundle == digests[0] else KINDS)
 
 
 def test_a_bad_bundle_is_refused_and_the_station_goes_on_with_what_it_has(

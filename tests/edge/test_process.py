@@ -8,6 +8,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
+from edge.contract.cam import BINARY
 from edge.contract.card import Tensor
 from edge.contract.types import Frame, Inspection, Judgement, Verdict
 from edge.control.memory import decode_memory
@@ -31,7 +32,8 @@ class Published(list):
 
 
 def bundle(digest: str):
-    return SimpleNamespace(digest=digest * 64, card=SimpleNamespace(output=Tensor((1, 2, 2, 1), "int8", 0.1, 0)))
+    card = SimpleNamespace(output=Tensor((1, 2, 2, 1), "int8", 0.1, 0), kinds=BINARY)
+    return SimpleNamespace(digest=digest * 64, card=card)
 
 
 def work(folder: Path, plan: list[tuple[str, int]], published: Published, start: int = 0) -> None:

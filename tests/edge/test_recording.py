@@ -107,6 +107,21 @@ def test_another_bundle_is_told_apart_with_a_sheet(replay, made, stricter, tmp_p
     assert (again.status, "is already there" in again.err) == (2, True)
 
 
+def test_another_kind_is_a_change_where_both_name_one(replay, copy, kinds_bundle, tmp_path) -> None:
+    judged = [json.loads(line) for line in replay(copy, other=kinds_bundle).out.splitlines()]
+    same, other, unnamed = [index for index, line in enumerate(judged) if line["kind"]][:3]
+    record = json.loads((copy / "capture.json").read_text())
+    for frame, line in zip(record["frames"], judged, strict=True):
+        frame |= {"verdict": line["verdict"], "kind": line["kind"]}
+    record["frames"][other]["kind"], record["frames"][unnamed]["kind"] = "other", None
+    assert record["frames"][same]["kind"]
+    (copy / "capture.json").write_text(json.dumps(record))
+    done = replay(copy, "--diff", "--sheet", tmp_path / "changed.png", other=kinds_bundle)
+    verdict, kind = judged[other]["verdict"], judged[other]["kind"]
+    assert (done.status, len(done.out.splitlines())) == (1, 3), done
+    assert f"11 frames: 10 as recorded, 1 {verdict} other -> {verdict} {kind}\n" in done.out
+
+
 def test_a_bound_ends_a_capture_before_it_is_larger(okng, recorded, tmp_path) -> None:
     sizes = [path.stat().st_size for path in sorted((recorded / "images").rglob("*.png"))]
     limit = (sum(sizes[:4]) + 10) / 1e6

@@ -111,6 +111,17 @@ def test_other_differences_are_named(replay, capture, before, change, said) -> N
     assert said in done.err
 
 
+def test_another_kind_is_a_difference_where_both_name_one(okng, kinds_bundle, capture, trusted, tmp_path) -> None:
+    before = tmp_path / "kinds.jsonl"
+    before.write_text(okng("replay", capture, "--bundle", kinds_bundle).out)
+    found = json.loads(before.read_text().splitlines()[0])["kind"]
+    assert found in read_bundle(kinds_bundle).card.classes
+    for kind, status, said in (("other", 1, f"00.png: kind {found} (score "), (None, 0, "0 differences")):
+        edit(before, kind=kind)
+        done = okng("replay", capture, "--bundle", kinds_bundle, "--expect", before)
+        assert (done.status, said in done.err) == (status, True), done.err
+
+
 @pytest.mark.parametrize("longer", ["before", "after"])
 def test_another_length_is_a_difference(replay, capture, before, tmp_path, longer) -> None:
     if longer == "before":

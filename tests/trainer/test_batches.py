@@ -1,6 +1,7 @@
 """What the network is shown, and what it is told of it."""
 
 from collections import Counter
+from dataclasses import replace
 from itertools import islice
 
 import numpy as np
@@ -9,6 +10,7 @@ import pytest
 from edge.contract.preprocess import CENTRE
 from trainer.augment import NONE, STANDARD, Recipe
 from trainer.batches import Batches, Part, prefetched, target
+from trainer.classes import UNKNOWN
 from trainer.plan import Plan
 
 SYNTHETIC = Recipe(synthetic=1.0)
@@ -37,7 +39,7 @@ def test_a_share_of_each_batch_is_ng(share, ng):
         inputs, targets = source.batch(step)
         assert inputs.shape == (8, 32, 32, 1)
         assert inputs.dtype == np.float32
-        assert targets.shape == (8, 4, 4, 3)
+        assert targets.shape == (8, 4, 4, 4)
         assert targets[:, 0, 0, 0].sum() == ng
 
 
@@ -85,7 +87,32 @@ def test_copy_paste_needs_masks():
     with_masks, without = (batches(part(masks=masks), recipe=pasting).batch(0)[1] for masks in (True, False))
     faulty = with_masks[:, 0, 0, 0] == 1
     assert with_masks[faulty][..., 1].any(axis=(1, 2)).all()
-    assert not without[..., 1:].any()
+    assert not without[..., 1:3].any()
+
+
+def of_kinds(ok: int = 8, ng: int = 7, **changes: object) -> Part:
+    """The ok images are of class 0 and 1, of the ng ones only one is of class 3 and the rest are of class 2."""
+    kinds = [*(i % 2 for i in range(ok)), 3, *([2] * (ng - 1))]
+    return replace(part(ok, ng, **changes), kinds=np.array(kinds))
+
+
+def test_kinds_come_in_turn_and_of_a_kind_every_image_equally_often():
+    source = batches(of_kinds())
+    told = np.concatenate([source.batch(step)[1][:, 0, 0, 3] for step in range(6)])
+    assert Counter(told.tolist()) == dict.fromkeys(range(4), 12)
+    shown = Counter(int(image[0, 0, 0]) + CENTRE for step in range(6) for image in source.batch(step)[0])
+    assert shown == {**dict.fromkeys(range(8), 3), 8: 12, **dict.fromkeys(range(9, 15), 2)}
+
+
+def test_a_drawn_fault_is_of_no_kind_and_a_copied_one_of_the_kind_it_was():
+    drawn, copied = (batches(of_kinds(), recipe=recipe).batch(0) for recipe in (SYNTHETIC, Recipe(copy_paste=1.0)))
+    assert drawn[1][:, 0, 0, 3].tolist() == [0, 1, 0, 1, *[UNKNOWN] * 4]
+    assert copied[1][:, 0, 0, 3].tolist() == [0, 1, 0, 1, 2, 3, 2, 3]
+    assert (copied[0][:, 0, 0, 0] + CENTRE < 8).all(), "put into ok images"
+
+
+def test_without_kinds_the_batches_are_those_of_before():
+    assert (batches(part()).batch(0)[1][..., 3] == UNKNOWN).all()
 
 
 def test_a_target_says_image_place_and_whether_the_place_is_known():

@@ -10,7 +10,7 @@ from hypothesis.extra.numpy import arrays
 from keras import layers
 
 from edge.contract.bundle import read_bundle
-from edge.contract.cam import Pooling, dequantise
+from edge.contract.cam import Classes, Pooling, dequantise, pool
 from edge.contract.images import read_image
 from edge.contract.preprocess import PreprocessSpec, Region, centred, preprocess
 from edge.contract.types import Frame
@@ -100,6 +100,19 @@ def test_grad_cam_before_the_head_is_the_map(model, inputs, pooling, layer, whic
     np.testing.assert_array_equal(rectified.maps, np.maximum(found.maps, 0))
 
 
+def test_a_kind_is_explained_against_the_other_side(model, inputs):
+    """With one kind each, ng against ok is what the score is made of, and ok against ng its opposite."""
+    pair = Classes(ok=("ok",), ng=("ng",))
+    ok, ng, score = (
+        explain(model, inputs, pooling=AVERAGE, class_index=which, rectify=False, classes=pair).maps
+        for which in (0, 1, None)
+    )
+    maps = model.predict_on_batch(inputs)
+    np.testing.assert_allclose(ng * maps[0, ..., 0].size, maps[..., 1] - maps[..., 0], rtol=1e-4, atol=1e-2)
+    np.testing.assert_allclose(ng, score, atol=1e-6)
+    np.testing.assert_allclose(ok, -ng, atol=1e-6)
+
+
 def test_gradients_go_through_branches(model, inputs):
     """Against finite differences, at a layer that a short cut goes around."""
     at = (0, 3, 5, 2)
@@ -116,7 +129,7 @@ def test_gradients_go_through_branches(model, inputs):
     assert found.maps.shape == (3, 8, 12)
     from trainer.explain import _look
 
-    _, gradients = _look(model, model.get_layer("first"), inputs, AVERAGE, 0)
+    _, gradients = _look(model, model.get_layer("first"), inputs, lambda maps: pool(maps, AVERAGE, keras.ops)[:, 0])
     assert gradients[at] == pytest.approx(slope, rel=0.05, abs=1e-5)
 
 
@@ -216,6 +229,7 @@ def test_explain_a_layer_as_json(tiny_run, image, okng, tmp_path):
 @pytest.mark.parametrize(
     ("wrong", "complaint"),
     [
+        (["--class", "rust"], "tells no such kind; it knows ng"),
         (["--layer", "nothing"], "--layer nothing: house"),
         (["--out", "nowhere/overlay.png"], "cannot be written: No such file or directory"),
         (["--out", "overlay.jpg"], "--out overlay.jpg: give it the ending .png"),

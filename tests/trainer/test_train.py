@@ -1,6 +1,7 @@
 """The loop: that the seed decides, what is kept, when it ends, and that it can be interrupted."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from itertools import count
 from pathlib import Path
 
@@ -9,7 +10,7 @@ import numpy as np
 import pytest
 from keras import layers
 
-from edge.contract.cam import Pooling, pool
+from edge.contract.cam import Classes, Pooling, pool
 from edge.errors import DataError
 from trainer import train as training
 from trainer.augment import GENTLE
@@ -167,6 +168,13 @@ def test_the_learning_rate_warms_up_then_falls():
     assert max(rates) == pytest.approx(plan.learning_rate, rel=0.01)
     assert rates[-1] < 0.02 * plan.learning_rate
     assert rates[0] > 0
+
+
+def test_the_share_that_is_named_rightly_is_of_ng_images_by_their_ng_kinds():
+    classes = Classes(ok=("plain", "ribbed"), ng=("dent", "spot"))
+    held = replace(part(ok=2, ng=4), kinds=np.array([0, 1, 2, 2, 3, 3]))
+    found = np.array([[0, 9, 1, 2], [9, 0, 2, 1], [9, 9, 2, 1], [0, 0, 1, 2], [5, 0, 1, 2], [0, 5, -2, -1]])
+    assert training._named(found, held, classes) == 0.75
 
 
 @pytest.mark.slow

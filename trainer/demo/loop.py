@@ -14,7 +14,7 @@ import cv2
 import numpy as np
 
 from edge.contract.bundle import Bundle, read_bundle
-from edge.contract.cam import dequantise, heatmap, overlay, peak
+from edge.contract.cam import dequantise, heatmap, ng_map, overlay, peak
 from edge.contract.images import decode_image, read_image
 from edge.contract.types import Pixels, State, Verdict
 from edge.errors import OkngError, UsageError
@@ -36,7 +36,7 @@ THUMBNAIL_PX = 240
 
 @dataclass(slots=True)
 class Seen:
-    """One part as the client saw it: its truth, the result's header, the logits, the frame."""
+    """One part as the client saw it: its truth, the result's header, the logits of ng against ok, the frame."""
 
     sample: Sample
     header: ResultHeader
@@ -89,7 +89,7 @@ def _claim(out: Path) -> None:
 
 def _listen(addresses: tuple[str, str], samples: dict[str, Sample], bundle: Bundle) -> list[Seen]:
     """Subscribes, starts the station, and gathers its results until its source has ended."""
-    output, found = bundle.card.output, dict[str, Seen]()
+    output, kinds, found = bundle.card.output, bundle.card.kinds, dict[str, Seen]()
     with Station(*addresses, topics=(Topic.RESULT, Topic.IMAGE, Topic.STATE)) as station, screen(len(samples)) as live:
         station.wait_joined(START_TIMEOUT_S)
         station.request(Start())
@@ -98,7 +98,7 @@ def _listen(addresses: tuple[str, str], samples: dict[str, Sample], bundle: Bund
                 header, units = message.header, message.map_units
                 if header.id in found:
                     raise OkngError(f"inspection {header.id} was published twice")
-                logits = None if units is None else dequantise(units, output.scale, output.zero_point)
+                logits = None if units is None else ng_map(dequantise(units, output.scale, output.zero_point), kinds)
                 found[header.id] = Seen(samples[header.frame_name], header, logits)
             elif isinstance(message, ImageMessage):
                 part = found[message.header.id]

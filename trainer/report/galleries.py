@@ -68,8 +68,9 @@ def _picture(item: Judged, evaluation: Evaluation) -> Picture:
     pixels, sample = read_image(item.sample.path), item.sample
     heat = heatmap(item.opinion.logits, evaluation.subject.spec, *pixels.shape[:2])
     where = {True: " · peak on the fault", False: " · peak elsewhere", None: ""}[item.hit]
+    named = f" · named {item.opinion.kind}" if item.opinion.kind else ""
     return Picture(
         embed_pair(pixels, heat, THUMBNAIL_PX, read_mask(sample)),
         item.opinion.verdict.value,
-        f"{sample.kind} · score {item.opinion.score:.3f}{where} · {sample.name}",
+        f"{sample.kind} · score {item.opinion.score:.3f}{named}{where} · {sample.name}",
     )

@@ -137,6 +137,30 @@ def reliability_diagram(bins: Sequence[dict[str, Any]]) -> Plot:
     )
 
 
+def confusion(naming: dict[str, Any]) -> Plot:
+    """True kinds against named ones, darker where more of a true kind went; lines part ok from ng."""
+    names, rows = [*naming["ok"], *naming["ng"]], list(naming["confusion"])
+    counts = np.array([[naming["confusion"][row][name] for name in names] for row in rows])
+    shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
+    figure, axes = _axes(max(HEIGHT_IN, 0.45 * len(rows) + 1.4))
+    axes.imshow(shares, cmap="Blues", vmin=0, vmax=1, aspect="auto")
+    for (row, column), count in np.ndenumerate(counts):
+        colour = "white" if shares[row, column] > 0.6 else QUIET
+        axes.text(column, row, str(count), ha="center", va="center", color=colour, fontsize=9)
+    axes.set_xticks(range(len(names)), [_short(name) for name in names], rotation=30, ha="right")
+    axes.set_yticks(range(len(rows)), [_short(row) for row in rows])
+    axes.set(xlabel="named", ylabel="truly")
+    axes.axvline(len(naming["ok"]) - 0.5, color=NG_COLOUR, linewidth=0.8)
+    axes.axhline(sum(row in naming["ok"] for row in rows) - 0.5, color=NG_COLOUR, linewidth=0.8)
+    axes.grid(visible=False)
+    return _plot(
+        figure,
+        "Kinds as they are against kinds as they were named, in images; darker: more of the true kind. The lines part "
+        "ok from ng.",
+        "; ".join(f"{row}: {_counted(naming['confusion'][row])}" for row in rows),
+    )
+
+
 def sizes(rows: Sequence[dict[str, Any]], labels: Sequence[str]) -> Plot:
     """Share caught by size of the fault, with its interval, and the hit rate of the peak."""
     figure, axes = _axes()
@@ -241,6 +265,10 @@ def _unit(axes: Axes, xlabel: str, ylabel: str) -> None:
 def _few(points: PathCollection) -> None:
     """Thousands of points are drawn as one picture, or the file would hold each of them."""
     points.set_rasterized(len(np.asarray(points.get_offsets())) > 500)
+
+
+def _counted(named: dict[str, int]) -> str:
+    return ", ".join(f"{count} named {name}" for name, count in named.items() if count) or "none"
 
 
 def _short(name: str, length: int = 22) -> str:

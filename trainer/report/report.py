@@ -21,6 +21,7 @@ CONTENTS = (
     ("verdicts", "Verdicts"),
     ("scores", "Scores"),
     ("faults", "Kinds and sizes of fault"),
+    ("naming", "Kinds named"),
     ("calibration", "Calibration"),
     ("robustness", "Robustness"),
     ("int8", "Float against int8"),
@@ -48,6 +49,7 @@ def render_report(
         "robustness": figures["robustness"],
         "training": history,
         "faults": figures["kinds"],
+        "naming": figures["naming"],
         "made": rows,
         "left-out": evaluation.unreadable or evaluation.learned_from,
     }
@@ -90,6 +92,8 @@ def _plots(
         ]
     if sized := [row for row in figures["sizes"] if row["images"]]:
         found["faults"] = [plots.sizes(sized, [words.size_range(row) for row in sized])]
+    if figures["naming"]:
+        found["naming"] = [plots.confusion(figures["naming"])]
     found["calibration"] = [plots.reliability_diagram(figures["reliability"])]
     if figures["robustness"]:
         found["robustness"] = [plots.variations(figures["robustness"][1:])]

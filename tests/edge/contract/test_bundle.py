@@ -11,6 +11,7 @@ import msgspec
 import pytest
 
 from edge.contract.bundle import CARD, MODEL, SUMS, read_bundle, write_bundle
+from edge.contract.cam import BINARY, Classes
 from edge.contract.card import SCHEMA, decode_card, encode_card
 from edge.errors import BundleError, UsageError
 
@@ -177,6 +178,25 @@ def test_a_card_from_before_scores_had_a_temperature_is_read(bundle_copy, seal) 
     assert (found.pooling.temperature, found.calibration) == (1.0, None)
 
 
+def test_a_card_from_before_there_were_kinds_has_one_map(bundle_copy, seal) -> None:
+    card = msgspec.json.decode((bundle_copy / CARD).read_bytes())
+    card.pop("ok_classes", None)
+    for golden in card["golden"]:
+        golden.pop("kind", None)
+    (bundle_copy / CARD).write_bytes(msgspec.json.encode(card | {"schema": 2}))
+    seal(bundle_copy)
+    found = read_bundle(bundle_copy).card
+    assert (found.kinds, found.golden[0].kind) == (BINARY, None)
+
+
+def test_a_card_tells_which_of_its_classes_are_ok(bundle_copy, seal) -> None:
+    edit_card(bundle_copy, classes=["a", "b", "dent"], ok_classes=["a", "b"])
+    seal(bundle_copy)
+    card = read_bundle(bundle_copy).card
+    assert card.kinds == Classes(ok=("a", "b"), ng=("dent",))
+    assert decode_card(encode_card(card), "card") == card
+
+
 PROMISE = {"asked": 0.02, "images": 60, "parts": 49, "beyond": 0, "bound": 0.02, "kept": True, "limit": 0.06}
 CALIBRATION = {"scores": "int8", "target": {"escape": 0.02}, "escape": PROMISE, "false_reject": PROMISE, "review": 0.1}
 
@@ -209,7 +229,8 @@ def test_a_promise_that_cannot_be_is_refused(bundle_copy, seal, changes) -> None
     [
         {"schema": "1"}, {"surprise": 1}, {"name": None}, {"thresholds": {"ok_below": 0.9, "ng_from": 0.1}},
         {"golden_tolerance_units": 99}, {"golden": [{"file": "x"}]}, {"pooling": {"kind": "median"}},
-        {"preprocess": {"flat_field": "AAAA"}},
+        {"preprocess": {"flat_field": "AAAA"}}, {"classes": ["dent", "spot"]}, {"classes": []}, {"ok_classes": ["ng"]},
+        {"classes": ["dent", "good"], "ok_classes": ["good"]}, {"classes": ["a", "a"], "ok_classes": ["a"]},
     ],
     ids=str,
 )  # fmt: skip

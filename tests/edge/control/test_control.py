@@ -5,6 +5,7 @@ from copy import deepcopy
 import numpy as np
 import pytest
 
+from edge.contract.cam import Classes
 from edge.contract.card import Tensor
 from edge.contract.statistics import Point
 from edge.contract.types import Verdict
@@ -55,6 +56,17 @@ def first_run() -> Line:
 def line(first_run) -> Line:
     """It has run long enough to know what is usual."""
     return deepcopy(first_run)
+
+
+def test_several_maps_are_seen_as_the_one_of_ng_against_ok() -> None:
+    """At each place the logit of either ng kind is 2 above that of the ok kind: ln 2 more for the two together."""
+    classes = Classes(ok=("plain",), ng=("dent", "spot"))
+    control = ProcessControl(Tensor((1, 4, 4, 3), "int8", 0.1, 0), classes=classes)
+    units = np.broadcast_to(np.array([-10, 10, 10], np.int8), (4, 4, 3))
+    control.see(
+        boot_id="00000000", triggered_ns=1, verdict=Verdict.NG, score=0.9, map_units=units, timings_ms={},
+    )  # fmt: skip
+    assert control.memory.group.masses == [pytest.approx(1 / (1 + np.exp(-2 - np.log(2))))]
 
 
 def test_the_limits_are_those_of_the_textbook() -> None:

@@ -87,7 +87,7 @@ def test_a_float_model_is_refused() -> None:
         lambda card: {"input": msgspec.structs.replace(card.input, dtype="int8")},
         lambda card: {"input": msgspec.structs.replace(card.input, shape=(1, 7, 7, 1))},
         lambda card: {"preprocess": msgspec.structs.replace(card.preprocess, width=card.preprocess.width + 1)},
-        lambda card: {"classes": ("ng", "scratch")},
+        lambda card: {"classes": ("good", "scratch"), "ok_classes": ("good",)},
     ],
 )
 def test_a_card_that_does_not_agree_with_the_model_is_refused(opened, changes) -> None:

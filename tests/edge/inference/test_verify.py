@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import random
+import shutil
 from pathlib import Path
 
 import cv2
@@ -130,6 +131,17 @@ def test_a_changed_card_is_refused_though_digests_hold(bundle_copy, seal, change
     seal(bundle_copy)
     with pytest.raises(BundleError, match=str(bundle_copy)):
         verify(bundle_copy)
+
+
+def test_a_bundle_that_tells_kinds_apart_proves_itself_with_the_kinds(kinds_bundle, tmp_path, seal) -> None:
+    golden = read_bundle(kinds_bundle).card.golden
+    assert {frame.kind for frame in golden} == {"bright", "dull"}
+    assert verify(kinds_bundle).golden == len(golden)
+    changed = Path(shutil.copytree(kinds_bundle, tmp_path / "changed"))
+    edit_card(changed, lambda card: changed_golden(card, kind="plain"))
+    seal(changed)
+    with pytest.raises(BundleError, match="is of kind dull, not plain"):
+        verify(changed)
 
 
 @pytest.mark.parametrize(

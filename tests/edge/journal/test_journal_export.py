@@ -21,12 +21,17 @@ def recorded(tmp_path, make_entry) -> Path:
     with Journal.open(folder, station="one", clock=lambda: next(clock)) as journal:
         verdicts = [Verdict.OK, Verdict.NG, Verdict.REVIEW, Verdict.REVIEW, Verdict.REVIEW]
         done = [
-            journal.record([make_entry(journal.boot_id, number, verdict, image=verdict is not Verdict.OK)])[0]
+            journal.record([_entry(make_entry, journal.boot_id, number, verdict)])[0]
             for number, verdict in enumerate(verdicts, 1)
         ]
         journal.decide(done[2].id, Decision.ACCEPT, "ann", 'only "dust", she says', "r1")
         journal.decide(done[3].id, Decision.REJECT, "ann", "", "r2")
     return folder
+
+
+def _entry(make_entry, boot_id: str, number: int, verdict: Verdict):
+    kind = "dent" if verdict is Verdict.NG else None
+    return make_entry(boot_id, number, verdict, image=verdict is not Verdict.OK, kind=kind)
 
 
 def lines(path: Path) -> list[dict[str, str]]:
@@ -40,6 +45,7 @@ def test_csv_has_a_line_for_each_inspection(okng, recorded, tmp_path) -> None:
     assert (done.status, done.out, done.err) == (0, f"{out}: 5 inspections\n", "")
     found = lines(out)
     assert [line["verdict"] for line in found] == ["ok", "ng", "review", "review", "review"]
+    assert [line["kind"] for line in found] == ["", "dent", "", "", ""]
     assert [line["decision"] for line in found] == ["", "", "accept", "reject", ""]
     assert found[2]["decision_reason"] == 'only "dust", she says'
     assert found[0]["recorded"].startswith("1970-01-01T00:00:")

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from edge.contract.cam import Thresholds
+from edge.contract.cam import Classes, Thresholds
 from edge.contract.types import Signal, State, Verdict
 from edge.errors import WireError
 from edge.wire.messages import (
@@ -46,6 +46,14 @@ def test_a_result_comes_back_with_its_map() -> None:
     assert isinstance(message, ResultMessage)
     assert message.header == RESULT
     np.testing.assert_array_equal(message.map_units, UNITS)
+
+
+def test_a_kind_and_the_classes_come_back_and_are_not_sent_where_there_are_none() -> None:
+    assert not {"kind", "classes"} & json.loads(encode_message(ResultMessage(RESULT, UNITS))[1]).keys()
+    header = msgspec.structs.replace(RESULT, kind="dent", classes=Classes(ok=("plain",), ng=("dent", "spot")))
+    sent = encode_message(ResultMessage(header, UNITS))
+    assert json.loads(sent[1])["classes"] == {"ok": ["plain"], "ng": ["dent", "spot"]}
+    assert decode_message(sent).header == header
 
 
 def test_a_map_that_is_a_view_is_sent_row_by_row() -> None:
