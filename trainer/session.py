@@ -31,6 +31,7 @@ from trainer.dataset import Loaded, Sample, load_images, read_mask, read_samples
 from trainer.evaluate import Subject, evaluate, keras_judge
 from trainer.feature_batches import FeatureBatches, as_features
 from trainer.figures import figures
+from trainer.learner import gpus_for
 from trainer.logs import Log, mlflow_run, tensorboard
 from trainer.metrics import auroc, average_precision, best_f1_threshold
 from trainer.networks import Choice
@@ -86,6 +87,7 @@ def run_training(request: Request, listener: Listener) -> dict[str, Any]:
 
     Raises DataError when the images cannot be used and UsageError when the place is taken or cannot be written.
     """
+    gpus = gpus_for(request.plan)
     with new_folder(request.out) as folder:
         samples = read_samples(request.data)
         split = split_samples(samples, seed=request.plan.seed, test_fold=request.test_fold)
@@ -99,7 +101,7 @@ def run_training(request: Request, listener: Listener) -> dict[str, Any]:
             listener.say(f"left out {name}: {reason}")
         learning, held = _sides(loaded, split, request)
         with tensorboard(folder / runs.LOGS) as board, mlflow_run(request.out.name, _settings(request)) as flow:
-            trained = _train(request, learning.part, held.part, listener, (board, flow))
+            trained = _train(request, learning.part, held.part, listener, (board, flow), gpus)
         listener.say("choosing thresholds on the validation part")
         return _write_run(folder, request, spec, split, loaded, learning, held, trained)
 
@@ -108,7 +110,9 @@ def _settings(request: Request) -> dict[str, Any]:
     return {"data": str(request.data), "size": request.size, **msgspec.to_builtins(request.plan)}
 
 
-def _train(request: Request, learning: Part, held: Part, listener: Listener, logs: tuple[Log, ...]) -> Trained:
+def _train(
+    request: Request, learning: Part, held: Part, listener: Listener, logs: tuple[Log, ...], gpus: list[str]
+) -> Trained:  # fmt: skip
     """Goes on where an interrupted training of the same plan and images stood."""
     keras.utils.set_random_seed(request.plan.seed)
     tf.config.experimental.enable_op_determinism()
@@ -131,11 +135,11 @@ def _train(request: Request, learning: Part, held: Part, listener: Listener, log
     if chosen.tuning.way == "frozen-cached":
         listener.say("computing the features of all images")
         features = FeatureBatches(as_features(network, learning), plan)
-        trained = train(network.head, features, as_features(network, held), plan, tell, checkpoint)
+        trained = train(network.head, features, as_features(network, held), plan, tell, checkpoint, gpus)
         trained.model = network.model
     else:
         source = Batches(learning, network.model.output_shape[1:3], plan)
-        trained = train(network.model, source, held, plan, tell, checkpoint)
+        trained = train(network.model, source, held, plan, tell, checkpoint, gpus)
     checkpoint.remove()
     return trained
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -14,7 +14,7 @@ from edge.contract.cam import pool
 from edge.contract.preprocess import centred
 from trainer.batches import Part, Source, prefetched
 from trainer.checkpoint import Checkpoint
-from trainer.losses import loss_of
+from trainer.learner import learner_of
 from trainer.metrics import auroc, average_precision
 from trainer.plan import Plan
 
@@ -46,13 +46,15 @@ class Trained:
 
 
 def train(
-    model: keras.Model, source: Source, held: Part, plan: Plan, tell: Tell, checkpoint: Checkpoint | None = None
+    model: keras.Model, source: Source, held: Part, plan: Plan, tell: Tell, checkpoint: Checkpoint | None = None,
+    devices: Sequence[str] = (),
 ) -> Trained:  # fmt: skip
     """Trains `model` on batches from `source`; `held` chooses the weights to keep, by average precision.
 
-    With a checkpoint the state is saved at each validation, and training goes on from what it holds.
+    With a checkpoint the state is saved at each validation, and training goes on from what it holds. `devices` are
+    those of `trainer.learner.gpus_for`.
     """
-    course = _Course(model, plan)
+    course = _Course(model, plan, devices)
     if checkpoint is not None:
         checkpoint.restore(course)
     started, losses = time.monotonic() - course.seconds, list[float]()
@@ -82,10 +84,9 @@ def predict_maps(model: keras.Model, inputs: np.ndarray, batch: int = 32) -> np.
 class _Course:
     """The state of a training: all that a checkpoint keeps."""
 
-    def __init__(self, model: keras.Model, plan: Plan) -> None:
+    def __init__(self, model: keras.Model, plan: Plan, devices: Sequence[str]) -> None:
         self.model, self.plan = model, plan
-        model.compile(_optimiser(plan), loss=loss_of(plan), jit_compile=False)
-        model.optimizer.build(model.trainable_variables)
+        self.learner = learner_of(model, plan, devices)
         self.step, self.seconds, self.last_loss = 0, 0.0, 0.0
         self.average = self.best = model.get_weights()
         self.best_step, self.best_figures = 0, (-1.0, -1.0)
@@ -96,23 +97,23 @@ class _Course:
         plan = self.plan
         by_clock = self.seconds / plan.max_seconds if plan.max_seconds else 0.0
         done = min(max((self.step + 1) / plan.steps, by_clock), 1.0)
-        self.model.optimizer.learning_rate = _rate(done, plan)
-        self.last_loss = float(self.model.train_on_batch(images, targets))
+        self.learner.optimizer.learning_rate = _rate(done, plan)
+        self.last_loss = float(self.learner.train_on_batch(images, targets))
         losses.append(self.last_loss)
         self.step += 1
         decay = min(plan.ema, self.step / (self.step + EMA_WARMUP))
         if plan.ema:
-            moved = zip(self.average, self.model.get_weights(), strict=True)
+            moved = zip(self.average, self.learner.get_weights(), strict=True)
             self.average = [old + (1 - decay) * (new - old) for old, new in moved]
         return done >= 1
 
     def validate(self, held: Part, losses: list[float]) -> dict[str, float]:
         """Figures of the averaged weights on `held`; they are kept where they are the best so far."""
-        moving = self.model.get_weights()
+        moving = self.learner.get_weights()
         kept = self.average if self.plan.ema else moving
         self.model.set_weights(kept)
         logits = pool(predict_maps(self.model, held.inputs), self.plan.pooling)[:, 0]
-        self.model.set_weights(moving)
+        self.learner.set_weights(moving)
         record = _record(self.step, losses, held.truth, logits)
         self.history.append(record)
         figures = (record["validation_ap"], record["validation_auroc"])
@@ -126,13 +127,7 @@ class _Course:
 
     def variables(self) -> list[Any]:
         """All that a step changes, in the backend's form: weights, seeds of dropout, moments of the optimiser."""
-        return [*self.model.variables, *self.model.optimizer.variables]
-
-
-def _optimiser(plan: Plan) -> keras.optimizers.Optimizer:
-    if plan.optimiser == "rmsprop":
-        return keras.optimizers.RMSprop(plan.learning_rate, weight_decay=plan.weight_decay, clipnorm=1.0)
-    return keras.optimizers.AdamW(plan.learning_rate, weight_decay=plan.weight_decay, clipnorm=1.0)
+        return [*self.learner.variables, *self.learner.optimizer.variables]
 
 
 def _rate(done: float, plan: Plan) -> float:
