@@ -69,13 +69,17 @@ class Batches:
         Each class comes in an order of its own that shows every image equally often. Of the ng images some are ok
         ones with a fault put in, as the recipe says.
         """
-        ok_count = self._plan.batch - self._ng_count
-        ok = [self._in_turn(self._ok, step * ok_count + i, 0) for i in range(ok_count)]
-        ng = [self._in_turn(self._ng, step * self._ng_count + i, 1) for i in range(self._ng_count)]
+        ok, ng = self._chosen(step)
         rng = np.random.default_rng((self._plan.seed, 2, step))
         shown = [(False, self._sound(i, rng)) for i in ok] + [(True, self._faulty(i, rng)) for i in ng]
         targets = [target(is_ng, mask, self._grid, self._places_known) for is_ng, (_, mask) in shown]
         return centred(np.stack([image for _, (image, _) in shown])), np.stack(targets)
+
+    def _chosen(self, step: int) -> tuple[list[int], list[int]]:
+        """The ok and the ng images of a batch."""
+        ok_count, ng_count = self._plan.batch - self._ng_count, self._ng_count
+        ok = [self._in_turn(self._ok, step * ok_count + i, 0) for i in range(ok_count)]
+        return ok, [self._in_turn(self._ng, step * ng_count + i, 1) for i in range(ng_count)]
 
     def _in_turn(self, indices: np.ndarray, position: int, stream: int) -> int:
         """The image at `position` of an endless row of shuffled rounds."""

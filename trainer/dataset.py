@@ -28,6 +28,8 @@ GOOD_NAMES = frozenset({"ok", "good"})
 MASK_FOLDERS = frozenset({"masks", "ground_truth"})
 UNREADABLE_LIMIT = 0.05
 """Share of the images that may be unreadable before the whole set is refused."""
+COLOURLESS = 8
+"""Grey levels by which the channels of a pixel may differ in an image that shows no colour."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,6 +142,11 @@ def open_sample(sample: Sample) -> tuple[Sample, Pixels]:
     pixels = decode_image(data, sample.name)
     size = (pixels.shape[0], pixels.shape[1])
     return replace(sample, sha256=hashlib.sha256(data).hexdigest(), size=size), pixels
+
+
+def is_coloured(pixels: Pixels) -> bool:
+    """Whether an image shows any colour."""
+    return pixels.ndim == 3 and int(np.ptp(pixels, axis=2).max()) > COLOURLESS
 
 
 def read_mask(sample: Sample) -> Pixels | None:

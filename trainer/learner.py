@@ -52,7 +52,8 @@ def learner_of(model: keras.Model, plan: Plan, devices: Sequence[str] = ()) -> k
     loss = loss_of(plan)
     with strategy.scope():
         learner = model if count == 1 and plan.precision == "float32" else _twin(model, plan.precision, count)
-        learner.compile(_optimiser(plan, count), loss=lambda *of: loss(*of) / count, jit_compile=False)
+        of_share = loss if count == 1 else lambda *of: loss(*of) / count  # gradients are summed over the devices
+        learner.compile(_optimiser(plan, count), loss=of_share, jit_compile=False)
         learner.optimizer.build(learner.trainable_variables)
     if count > 1:
         whole = learner.train_step

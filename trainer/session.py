@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from collections import Counter
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -22,12 +23,22 @@ from edge.contract.images import read_image
 from edge.contract.preprocess import PreprocessSpec, preprocess
 from edge.contract.storage import new_folder
 from edge.contract.types import Verdict
+from edge.errors import DataError
 from trainer import run as runs
 from trainer.batches import Batches, Part
 from trainer.calibrate import Held, calibrate
 from trainer.calibration_set import choose_calibration
-from trainer.checkpoint import Checkpoint, identity_of
-from trainer.dataset import Loaded, Sample, load_images, read_mask, read_samples, require_both_classes
+from trainer.checkpoint import Checkpoint, identity_of, state_of
+from trainer.dataset import (
+    Loaded,
+    Sample,
+    is_coloured,
+    load_images,
+    open_sample,
+    read_mask,
+    read_samples,
+    require_both_classes,
+)
 from trainer.evaluate import Subject, evaluate, keras_judge
 from trainer.feature_batches import FeatureBatches, as_features
 from trainer.figures import figures
@@ -87,8 +98,8 @@ def run_training(request: Request, listener: Listener) -> dict[str, Any]:
 
     Raises DataError when the images cannot be used and UsageError when the place is taken or cannot be written.
     """
-    gpus = gpus_for(request.plan)
-    with new_folder(request.out) as folder:
+    gpus, state = gpus_for(request.plan), state_of(request.out.absolute())
+    with new_folder(request.out, state) as folder:
         samples = read_samples(request.data)
         split = split_samples(samples, seed=request.plan.seed, test_fold=request.test_fold)
         for part, where in ((split.train, "training part"), (split.validation, "validation part")):
@@ -101,9 +112,11 @@ def run_training(request: Request, listener: Listener) -> dict[str, Any]:
             listener.say(f"left out {name}: {reason}")
         learning, held = _sides(loaded, split, request)
         with tensorboard(folder / runs.LOGS) as board, mlflow_run(request.out.name, _settings(request)) as flow:
-            trained = _train(request, learning.part, held.part, listener, (board, flow), gpus)
+            trained = _train(request, learning.part, held.part, listener, (board, flow), gpus, state)
         listener.say("choosing thresholds on the validation part")
-        return _write_run(folder, request, spec, split, loaded, learning, held, trained)
+        found = _write_run(folder, request, spec, split, loaded, learning, held, trained)
+    state.unlink(missing_ok=True)
+    return found
 
 
 def _settings(request: Request) -> dict[str, Any]:
@@ -111,7 +124,8 @@ def _settings(request: Request) -> dict[str, Any]:
 
 
 def _train(
-    request: Request, learning: Part, held: Part, listener: Listener, logs: tuple[Log, ...], gpus: list[str]
+    request: Request, learning: Part, held: Part, listener: Listener, logs: tuple[Log, ...], gpus: list[str],
+    state: Path,
 ) -> Trained:  # fmt: skip
     """Goes on where an interrupted training of the same plan and images stood."""
     keras.utils.set_random_seed(request.plan.seed)
@@ -122,10 +136,8 @@ def _train(
     )
     for concern in int8_concerns(network.model):
         listener.say(f"int8 may cost accuracy: {concern}")
-    place = request.out.absolute()
-    identity = f"{identity_of(plan, learning, held)} {chosen}"
-    checkpoint = Checkpoint(place.parent / f".{place.name}.training", identity)
-    if checkpoint.path.exists():
+    checkpoint = Checkpoint(state, f"{identity_of(plan, learning, held)} {chosen}")
+    if state.exists():
         listener.say("going on with the training that was interrupted")
 
     def tell(progress: Progress) -> None:
@@ -140,19 +152,21 @@ def _train(
     else:
         source = Batches(learning, network.model.output_shape[1:3], plan)
         trained = train(network.model, source, held, plan, tell, checkpoint, gpus)
-    checkpoint.remove()
     return trained
 
 
 def _spec_for(request: Request, split: Split) -> PreprocessSpec:
-    colour = request.colour or ("grey" if _all_grey(split.train[:: max(1, len(split.train) // 16)]) else "bgr")
+    colour = request.colour or ("bgr" if _any_coloured(split.train[:: max(1, len(split.train) // 16)]) else "grey")
     return msgspec.structs.replace(request.spec, width=request.size, height=request.size, colour=colour)
 
 
-def _all_grey(samples: list[Sample]) -> bool:
-    """Whether these images carry no colour; those that cannot be read say nothing."""
-    images = (cv2.imread(str(sample.path), cv2.IMREAD_COLOR) for sample in samples)
-    return all(int(np.ptp(image.astype(np.int16), axis=2).max()) <= 8 for image in images if image is not None)
+def _any_coloured(samples: list[Sample]) -> bool:
+    """Whether one of these images carries colour; those that cannot be read say nothing, and are named later."""
+    for sample in samples:
+        with suppress(DataError):
+            if is_coloured(open_sample(sample)[1]):
+                return True
+    return False
 
 
 def _sides(loaded: Loaded, split: Split, request: Request) -> tuple[_Side, _Side]:

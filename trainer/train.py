@@ -58,18 +58,18 @@ def train(
     if checkpoint is not None:
         checkpoint.restore(course)
     started, losses = time.monotonic() - course.seconds, list[float]()
-    for images, targets in prefetched(source, course.step):
+    batches = prefetched(source, course.step)
+    while not course.is_done and not course.is_stale:
+        images, targets = next(batches)
         course.seconds = time.monotonic() - started
-        done = course.learn(images, targets, losses)
+        course.learn(images, targets, losses)
         figures = None
-        if course.step % max(1, plan.steps // plan.validations) == 0 or done:
+        if course.step % max(1, plan.steps // plan.validations) == 0 or course.is_done:
             figures = course.validate(held, losses)
             losses.clear()
             if checkpoint is not None:
                 checkpoint.save(course)
         tell(Progress(course.step, plan.steps, course.last_loss, time.monotonic() - started, figures))
-        if done or course.is_stale():
-            break
     model.set_weights(course.best)
     return Trained(model, course.history, course.best_step, time.monotonic() - started)
 
@@ -92,12 +92,10 @@ class _Course:
         self.best_step, self.best_figures = 0, (-1.0, -1.0)
         self.history: list[dict[str, float]] = []
 
-    def learn(self, images: np.ndarray, targets: np.ndarray, losses: list[float]) -> bool:
-        """One step; whether it was the last."""
+    def learn(self, images: np.ndarray, targets: np.ndarray, losses: list[float]) -> None:
+        """One step."""
         plan = self.plan
-        by_clock = self.seconds / plan.max_seconds if plan.max_seconds else 0.0
-        done = min(max((self.step + 1) / plan.steps, by_clock), 1.0)
-        self.learner.optimizer.learning_rate = _rate(done, plan)
+        self.learner.optimizer.learning_rate = _rate(min(max((self.step + 1) / plan.steps, self._by_clock), 1.0), plan)
         self.last_loss = float(self.learner.train_on_batch(images, targets))
         losses.append(self.last_loss)
         self.step += 1
@@ -105,7 +103,6 @@ class _Course:
         if plan.ema:
             moved = zip(self.average, self.learner.get_weights(), strict=True)
             self.average = [old + (1 - decay) * (new - old) for old, new in moved]
-        return done >= 1
 
     def validate(self, held: Part, losses: list[float]) -> dict[str, float]:
         """Figures of the averaged weights on `held`; they are kept where they are the best so far."""
@@ -121,6 +118,16 @@ class _Course:
             self.best, self.best_figures, self.best_step = kept, figures, self.step
         return record
 
+    @property
+    def is_done(self) -> bool:
+        """Whether all steps are made, or the time is up."""
+        return self.step >= self.plan.steps or self._by_clock >= 1
+
+    @property
+    def _by_clock(self) -> float:
+        return self.seconds / self.plan.max_seconds if self.plan.max_seconds else 0.0
+
+    @property
     def is_stale(self) -> bool:
         """Whether patience has run out."""
         return self.step - self.best_step > max(1, self.plan.patience * self.plan.steps)

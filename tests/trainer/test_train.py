@@ -139,6 +139,15 @@ def test_an_interrupted_training_goes_on_as_if_it_had_not_been(interrupted, trai
     assert resumed.best_step == trained.best_step
 
 
+def test_a_training_that_had_ended_is_not_gone_on_with(tmp_path):
+    checkpoint = Checkpoint(tmp_path / "state", "one")
+    ended, told = run(checkpoint=checkpoint, steps=1), []
+    again = run(told.append, checkpoint, steps=1)
+    assert told == []
+    assert_equal_networks(ended, again)
+    assert again.best_step == 1
+
+
 def test_a_checkpoint_of_another_plan_is_refused(interrupted):
     before = interrupted()
     other = Checkpoint(before.path, identity_of(small_plan(learning_rate=1.0), part()))

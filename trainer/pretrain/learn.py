@@ -17,7 +17,7 @@ from edge.contract.storage import refuse_taken, write_file
 from trainer.augment import Recipe, augment
 from trainer.augment.defects import synthesize
 from trainer.batches import Batch, Part, target
-from trainer.checkpoint import Checkpoint
+from trainer.checkpoint import Checkpoint, state_of
 from trainer.learner import gpus_for
 from trainer.networks.registry import build
 from trainer.plan import Plan
@@ -68,7 +68,7 @@ def pretrain(
     bank = draw_bank(surfaces, plan.seed, drawing)
     model = build(network, (SIZE, SIZE, 1))
     held = _held(draw_bank(HELD, plan.seed + 1), plan)
-    checkpoint = Checkpoint(out.with_name(f".{out.name}.training"), f"{network} {surfaces} {plan}")
+    checkpoint = Checkpoint(state_of(out), f"{network} {surfaces} {plan}")
     trained = train(model, Surfaces(bank, model.output_shape[1:3], plan), held, plan, tell, checkpoint, gpus)
     figures = max(trained.history, key=lambda row: row["validation_ap"])
     facts = {"network": network, "surfaces": surfaces, "plan": msgspec.to_builtins(plan), "figures": figures}
@@ -76,7 +76,7 @@ def pretrain(
     arrays = {f"w{i:03}": value.astype(np.float16) for i, value in enumerate(model.get_weights())}
     np.savez_compressed(buffer, facts=np.frombuffer(json.dumps(facts).encode(), np.uint8), **arrays)
     write_file(out, buffer.getvalue())
-    checkpoint.remove()
+    checkpoint.path.unlink(missing_ok=True)
     return figures
 
 
