@@ -13,6 +13,7 @@ import os
 import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -147,6 +148,15 @@ def open_sample(sample: Sample) -> tuple[Sample, Pixels]:
 def is_coloured(pixels: Pixels) -> bool:
     """Whether an image shows any colour."""
     return pixels.ndim == 3 and int(np.ptp(pixels, axis=2).max()) > COLOURLESS
+
+
+def any_coloured(samples: Iterable[Sample]) -> bool:
+    """Whether one of these images shows colour; those that cannot be read say nothing."""
+    for sample in samples:
+        with suppress(DataError):
+            if is_coloured(open_sample(sample)[1]):
+                return True
+    return False
 
 
 def read_mask(sample: Sample) -> Pixels | None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import sys
 from collections import Counter
 from collections.abc import Callable
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -23,22 +22,12 @@ from edge.contract.images import read_image
 from edge.contract.preprocess import PreprocessSpec, preprocess
 from edge.contract.storage import new_folder
 from edge.contract.types import Verdict
-from edge.errors import DataError
 from trainer import run as runs
 from trainer.batches import Batches, Part
 from trainer.calibrate import Held, calibrate
 from trainer.calibration_set import choose_calibration
 from trainer.checkpoint import Checkpoint, identity_of, state_of
-from trainer.dataset import (
-    Loaded,
-    Sample,
-    is_coloured,
-    load_images,
-    open_sample,
-    read_mask,
-    read_samples,
-    require_both_classes,
-)
+from trainer.dataset import Loaded, Sample, any_coloured, load_images, read_mask, read_samples, require_both_classes
 from trainer.evaluate import Subject, evaluate, keras_judge
 from trainer.feature_batches import FeatureBatches, as_features
 from trainer.figures import figures
@@ -156,17 +145,8 @@ def _train(
 
 
 def _spec_for(request: Request, split: Split) -> PreprocessSpec:
-    colour = request.colour or ("bgr" if _any_coloured(split.train[:: max(1, len(split.train) // 16)]) else "grey")
+    colour = request.colour or ("bgr" if any_coloured(split.train[:: max(1, len(split.train) // 16)]) else "grey")
     return msgspec.structs.replace(request.spec, width=request.size, height=request.size, colour=colour)
-
-
-def _any_coloured(samples: list[Sample]) -> bool:
-    """Whether one of these images carries colour; those that cannot be read say nothing, and are named later."""
-    for sample in samples:
-        with suppress(DataError):
-            if is_coloured(open_sample(sample)[1]):
-                return True
-    return False
 
 
 def _sides(loaded: Loaded, split: Split, request: Request) -> tuple[_Side, _Side]:
