@@ -98,7 +98,7 @@ def tiny_run(tmp_path_factory: pytest.TempPathFactory) -> TinyRun:
     folder = tmp_path_factory.mktemp("tiny")
     parts, run, bundle = folder / "parts", folder / "run", folder / "bundle"
     write_dataset(parts, count=60, ng_share=0.4, seed=3)
-    train = run_okng("train", parts, "--out", run, "--size", 64, "--steps", 12, "--json")
+    train = run_okng("train", parts, "--out", run, "--network", "house-m", "--size", 64, "--steps", 12, "--json")
     assert train.status == 0, train.err
     convert = run_okng("convert", run, "--out", bundle, "--no-remedies", "--json")
     assert convert.status == 0, convert.err

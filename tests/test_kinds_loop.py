@@ -30,7 +30,7 @@ def network_of_two_layers(shape: tuple[int, int, int], classes: int) -> keras.Mo
 
 @pytest.fixture
 def shallow(monkeypatch):
-    """A network of two layers in the place of the house's."""
+    """A network of two layers in the place of house-m."""
 
     def network(shape, classes, size):
         del size
@@ -61,7 +61,20 @@ def products(tmp_path) -> Path:
 @pytest.mark.parametrize("tuning", [None, "frozen-cached"])
 def test_kinds_from_photos_to_the_board(products, shallow, okng, tmp_path, tuning):
     run, bundle, report = tmp_path / "run", tmp_path / "bundle", tmp_path / "report"
-    command = ["train", products, "--classes", "kinds", "--out", run, "--size", 64, "--steps", 30]
+    command = [
+        "train",
+        products,
+        "--classes",
+        "kinds",
+        "--network",
+        "house-m",
+        "--out",
+        run,
+        "--size",
+        64,
+        "--steps",
+        30,
+    ]
     if tuning:
         keras.utils.set_random_seed(0)
         start = tmp_path / "start.keras"

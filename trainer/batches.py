@@ -82,16 +82,20 @@ class Batches:
         ok and ng come each in an order of their own: their kinds in turn, and of a kind every image equally often. Of
         the ng images some are ok ones with a fault put in, as the recipe says.
         """
-        ok_count = self._plan.batch - self._ng_count
-        ok = [self._in_turn(self._ok, step * ok_count + i, 0) for i in range(ok_count)]
-        ng = [self._in_turn(self._ng, step * self._ng_count + i, 1) for i in range(self._ng_count)]
+        ok, ng = self._chosen(step)
         rng = np.random.default_rng((self._plan.seed, 2, step))
         shown = [(*self._sound(i, rng), self._part.kind(i)) for i in ok] + [self._faulty(i, rng) for i in ng]
         targets = [
-            target(place >= ok_count, mask, self._grid, self._places_known, kind)
+            target(place >= len(ok), mask, self._grid, self._places_known, kind)
             for place, (_, mask, kind) in enumerate(shown)
         ]
         return centred(np.stack([image for image, _, _ in shown])), np.stack(targets)
+
+    def _chosen(self, step: int) -> tuple[list[int], list[int]]:
+        """The ok and the ng images of a batch."""
+        ok_count, ng_count = self._plan.batch - self._ng_count, self._ng_count
+        ok = [self._in_turn(self._ok, step * ok_count + i, 0) for i in range(ok_count)]
+        return ok, [self._in_turn(self._ng, step * ng_count + i, 1) for i in range(ng_count)]
 
     def _in_turn(self, kinds: list[np.ndarray], position: int, stream: int) -> int:
         """The image at `position` of an endless row: one of each kind in turn, each kind in shuffled rounds."""

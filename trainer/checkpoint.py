@@ -63,9 +63,10 @@ class Checkpoint:
         course.step, course.seconds, course.best_step = facts["step"], facts["seconds"], facts["best_step"]
         course.best_figures, course.history = tuple(facts["best_figures"]), facts["history"]
 
-    def remove(self) -> None:
-        """Once the training has ended well."""
-        self.path.unlink(missing_ok=True)
+
+def state_of(out: Path) -> Path:
+    """Where the state of a training lies whose outcome will be `out`; it is to be removed once that is there."""
+    return out.with_name(f".{out.name}.training")
 
 
 def identity_of(plan: Plan, *parts: Part) -> str:

@@ -13,6 +13,7 @@ import os
 import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -28,6 +29,8 @@ GOOD_NAMES = frozenset({"ok", "good"})
 MASK_FOLDERS = frozenset({"masks", "ground_truth"})
 UNREADABLE_LIMIT = 0.05
 """Share of the images that may be unreadable before the whole set is refused."""
+COLOURLESS = 8
+"""Grey levels by which the channels of a pixel may differ in an image that shows no colour."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,6 +143,20 @@ def open_sample(sample: Sample) -> tuple[Sample, Pixels]:
     pixels = decode_image(data, sample.name)
     size = (pixels.shape[0], pixels.shape[1])
     return replace(sample, sha256=hashlib.sha256(data).hexdigest(), size=size), pixels
+
+
+def is_coloured(pixels: Pixels) -> bool:
+    """Whether an image shows any colour."""
+    return pixels.ndim == 3 and int(np.ptp(pixels, axis=2).max()) > COLOURLESS
+
+
+def any_coloured(samples: Iterable[Sample]) -> bool:
+    """Whether one of these images shows colour; those that cannot be read say nothing."""
+    for sample in samples:
+        with suppress(DataError):
+            if is_coloured(open_sample(sample)[1]):
+                return True
+    return False
 
 
 def read_mask(sample: Sample) -> Pixels | None:

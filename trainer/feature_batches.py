@@ -22,9 +22,7 @@ class FeatureBatches(Batches):
 
     def batch(self, step: int) -> Batch:
         """Batch `step`, from 0: features (batch, rows, columns, channels) float32 and targets as of `Batches`."""
-        ok_count = self._plan.batch - self._ng_count
-        ok = [self._in_turn(self._ok, step * ok_count + i, 0) for i in range(ok_count)]
-        ng = [self._in_turn(self._ng, step * self._ng_count + i, 1) for i in range(self._ng_count)]
+        ok, ng = self._chosen(step)
         part = self._part
         targets = [
             target(bool(part.truth[i]), part.masks[i], self._grid, self._places_known, part.kind(i)) for i in (*ok, *ng)

@@ -31,6 +31,8 @@ class Plan(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True
     """Decay per step of the running average of the weights, which is what is validated and kept; 0: none is taken."""
     loss: Literal["crossentropy", "mae"] = "crossentropy"
     optimiser: Literal["adamw", "rmsprop"] = "adamw"
+    precision: Literal["float32", "mixed_bfloat16", "mixed_float16"] = "float32"
+    """In which the network computes while it learns; what is kept is float32 (trainer/learner.py)."""
     ng_weight: Annotated[float, msgspec.Meta(gt=0.0)] = 1.0
     """Of an ng image in the loss, against an ok one."""
     focal: Weight = 0.0

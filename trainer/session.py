@@ -24,13 +24,14 @@ from trainer import run as runs
 from trainer.batches import Batches, Part
 from trainer.calibrate import Held, calibrate
 from trainer.calibration_set import choose_calibration
-from trainer.checkpoint import Checkpoint, identity_of
+from trainer.checkpoint import Checkpoint, identity_of, state_of
 from trainer.classes import class_indices, read_classes
-from trainer.dataset import Loaded, Sample, load_images, read_mask, read_samples, require_both_classes
+from trainer.dataset import Loaded, Sample, any_coloured, load_images, read_mask, read_samples, require_both_classes
 from trainer.evaluate import Subject, evaluate, keras_judge
 from trainer.feature_batches import FeatureBatches, as_features
 from trainer.figures import figures
 from trainer.golden import keep_golden
+from trainer.learner import gpus_for
 from trainer.logs import Log, mlflow_run, tensorboard
 from trainer.metrics import auroc, average_precision, best_f1_threshold
 from trainer.networks import Choice
@@ -86,7 +87,8 @@ def run_training(request: Request, listener: Listener) -> dict[str, Any]:
 
     Raises DataError when the images cannot be used and UsageError when the place is taken or cannot be written.
     """
-    with new_folder(request.out) as folder:
+    gpus, state = gpus_for(request.plan), state_of(request.out.absolute())
+    with new_folder(request.out, state) as folder:
         samples = read_samples(request.data)
         split = split_samples(samples, seed=request.plan.seed, test_fold=request.test_fold)
         for part, where in ((split.train, "training part"), (split.validation, "validation part")):
@@ -103,9 +105,11 @@ def run_training(request: Request, listener: Listener) -> dict[str, Any]:
         if classes.many:
             learning, held = (_with_kinds(side, classes) for side in (learning, held))
         with tensorboard(folder / runs.LOGS) as board, mlflow_run(request.out.name, _settings(request)) as flow:
-            trained = _train(request, learning.part, held.part, classes, listener, (board, flow))
+            trained = _train(request, learning.part, held.part, classes, listener, (board, flow), gpus, state)
         listener.say("choosing thresholds on the validation part")
-        return _write_run(folder, request, spec, split, loaded, learning, held, trained, classes)
+        found = _write_run(folder, request, spec, split, loaded, learning, held, trained, classes)
+    state.unlink(missing_ok=True)
+    return found
 
 
 def _classes(request: Request, learning: list[Sample], held: list[Sample]) -> Classes:
@@ -121,7 +125,8 @@ def _settings(request: Request) -> dict[str, Any]:
 
 
 def _train(
-    request: Request, learning: Part, held: Part, classes: Classes, listener: Listener, logs: tuple[Log, ...]
+    request: Request, learning: Part, held: Part, classes: Classes, listener: Listener, logs: tuple[Log, ...],
+    gpus: list[str], state: Path,
 ) -> Trained:  # fmt: skip
     """Goes on where an interrupted training of the same plan and images stood."""
     keras.utils.set_random_seed(request.plan.seed)
@@ -132,10 +137,8 @@ def _train(
     )
     for concern in int8_concerns(network.model):
         listener.say(f"int8 may cost accuracy: {concern}")
-    place = request.out.absolute()
-    identity = f"{identity_of(plan, learning, held)} {chosen} {classes}"
-    checkpoint = Checkpoint(place.parent / f".{place.name}.training", identity)
-    if checkpoint.path.exists():
+    checkpoint = Checkpoint(state, f"{identity_of(plan, learning, held)} {chosen} {classes}")
+    if state.exists():
         listener.say("going on with the training that was interrupted")
 
     def tell(progress: Progress) -> None:
@@ -145,24 +148,17 @@ def _train(
     if chosen.tuning.way == "frozen-cached":
         listener.say("computing the features of all images")
         features = FeatureBatches(as_features(network, learning), plan)
-        trained = train(network.head, features, as_features(network, held), plan, tell, checkpoint, classes)
+        trained = train(network.head, features, as_features(network, held), plan, tell, checkpoint, classes, gpus)
         trained.model = network.model
     else:
         source = Batches(learning, network.model.output_shape[1:3], plan)
-        trained = train(network.model, source, held, plan, tell, checkpoint, classes)
-    checkpoint.remove()
+        trained = train(network.model, source, held, plan, tell, checkpoint, classes, gpus)
     return trained
 
 
 def _spec_for(request: Request, split: Split) -> PreprocessSpec:
-    colour = request.colour or ("grey" if _all_grey(split.train[:: max(1, len(split.train) // 16)]) else "bgr")
+    colour = request.colour or ("bgr" if any_coloured(split.train[:: max(1, len(split.train) // 16)]) else "grey")
     return msgspec.structs.replace(request.spec, width=request.size, height=request.size, colour=colour)
-
-
-def _all_grey(samples: list[Sample]) -> bool:
-    """Whether these images carry no colour; those that cannot be read say nothing."""
-    images = (cv2.imread(str(sample.path), cv2.IMREAD_COLOR) for sample in samples)
-    return all(int(np.ptp(image.astype(np.int16), axis=2).max()) <= 8 for image in images if image is not None)
 
 
 def _sides(loaded: Loaded, split: Split, request: Request) -> tuple[_Side, _Side]:

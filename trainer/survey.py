@@ -8,13 +8,9 @@ from pathlib import Path
 
 import numpy as np
 
-from edge.contract.types import Pixels
 from edge.errors import DataError
-from trainer.dataset import Sample, open_sample, read_mask, read_samples
+from trainer.dataset import Sample, is_coloured, open_sample, read_mask, read_samples
 from trainer.duplicates import HASH_LENGTH, find_copies, near_pairs, picture_hash
-
-COLOURLESS = 8
-"""Grey levels by which the channels of a pixel may differ in an image that shows no colour; `okng train` agrees."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +55,7 @@ def survey(data: Path, progress: Callable[[int, int], None] | None = None) -> Su
             found.unreadable.append((sample.name, str(error).removeprefix(f"{sample.name}: ")))
         else:
             hashes[len(found.seen)] = picture_hash(pixels)
-            found.seen.append(Seen(read, _is_coloured(pixels), _area(read, found.useless_masks)))
+            found.seen.append(Seen(read, is_coloured(pixels), _area(read, found.useless_masks)))
         if progress:
             progress(count, len(samples))
     found.copies.extend(find_copies(found.samples))
@@ -81,10 +77,6 @@ def propose_groups(found: Survey) -> list[list[Sample]]:
 def _near(samples: list[Sample], hashes: np.ndarray) -> list[tuple[Sample, Sample]]:
     pairs = ((samples[i], samples[j]) for i, j in near_pairs(hashes).tolist())
     return [(first, second) for first, second in pairs if first.sha256 != second.sha256]
-
-
-def _is_coloured(pixels: Pixels) -> bool:
-    return pixels.ndim == 3 and int(np.ptp(pixels.astype(np.int16), axis=2).max()) > COLOURLESS
 
 
 def _area(sample: Sample, useless: list[tuple[str, str]]) -> float | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -14,7 +14,7 @@ from edge.contract.cam import BINARY, Classes, kind_logits, ng_map, pool
 from edge.contract.preprocess import centred
 from trainer.batches import Part, Source, prefetched
 from trainer.checkpoint import Checkpoint
-from trainer.losses import loss_of
+from trainer.learner import learner_of
 from trainer.metrics import auroc, average_precision
 from trainer.plan import Plan
 
@@ -47,28 +47,29 @@ class Trained:
 
 def train(
     model: keras.Model, source: Source, held: Part, plan: Plan, tell: Tell, checkpoint: Checkpoint | None = None,
-    classes: Classes = BINARY,
+    classes: Classes = BINARY, devices: Sequence[str] = (),
 ) -> Trained:  # fmt: skip
     """Trains `model` on batches from `source`; `held` chooses the weights to keep, by average precision of ng.
 
-    With a checkpoint the state is saved at each validation, and training goes on from what it holds.
+    With a checkpoint the state is saved at each validation, and training goes on from what it holds. `devices` are
+    those of `trainer.learner.gpus_for`.
     """
-    course = _Course(model, plan, classes)
+    course = _Course(model, plan, classes, devices)
     if checkpoint is not None:
         checkpoint.restore(course)
     started, losses = time.monotonic() - course.seconds, list[float]()
-    for images, targets in prefetched(source, course.step):
+    batches = prefetched(source, course.step)
+    while not course.is_done and not course.is_stale:
+        images, targets = next(batches)
         course.seconds = time.monotonic() - started
-        done = course.learn(images, targets, losses)
+        course.learn(images, targets, losses)
         figures = None
-        if course.step % max(1, plan.steps // plan.validations) == 0 or done:
+        if course.step % max(1, plan.steps // plan.validations) == 0 or course.is_done:
             figures = course.validate(held, losses)
             losses.clear()
             if checkpoint is not None:
                 checkpoint.save(course)
         tell(Progress(course.step, plan.steps, course.last_loss, time.monotonic() - started, figures))
-        if done or course.is_stale():
-            break
     model.set_weights(course.best)
     return Trained(model, course.history, course.best_step, time.monotonic() - started)
 
@@ -83,37 +84,33 @@ def predict_maps(model: keras.Model, inputs: np.ndarray, batch: int = 32) -> np.
 class _Course:
     """The state of a training: all that a checkpoint keeps."""
 
-    def __init__(self, model: keras.Model, plan: Plan, classes: Classes) -> None:
+    def __init__(self, model: keras.Model, plan: Plan, classes: Classes, devices: Sequence[str]) -> None:
         self.model, self.plan, self.classes = model, plan, classes
-        model.compile(_optimiser(plan), loss=loss_of(plan, classes), jit_compile=False)
-        model.optimizer.build(model.trainable_variables)
+        self.learner = learner_of(model, plan, classes, devices)
         self.step, self.seconds, self.last_loss = 0, 0.0, 0.0
         self.average = self.best = model.get_weights()
         self.best_step, self.best_figures = 0, (-1.0, -1.0)
         self.history: list[dict[str, float]] = []
 
-    def learn(self, images: np.ndarray, targets: np.ndarray, losses: list[float]) -> bool:
-        """One step; whether it was the last."""
+    def learn(self, images: np.ndarray, targets: np.ndarray, losses: list[float]) -> None:
+        """One step."""
         plan = self.plan
-        by_clock = self.seconds / plan.max_seconds if plan.max_seconds else 0.0
-        done = min(max((self.step + 1) / plan.steps, by_clock), 1.0)
-        self.model.optimizer.learning_rate = _rate(done, plan)
-        self.last_loss = float(self.model.train_on_batch(images, targets))
+        self.learner.optimizer.learning_rate = _rate(min(max((self.step + 1) / plan.steps, self._by_clock), 1.0), plan)
+        self.last_loss = float(self.learner.train_on_batch(images, targets))
         losses.append(self.last_loss)
         self.step += 1
         decay = min(plan.ema, self.step / (self.step + EMA_WARMUP))
         if plan.ema:
-            moved = zip(self.average, self.model.get_weights(), strict=True)
+            moved = zip(self.average, self.learner.get_weights(), strict=True)
             self.average = [old + (1 - decay) * (new - old) for old, new in moved]
-        return done >= 1
 
     def validate(self, held: Part, losses: list[float]) -> dict[str, float]:
         """Figures of the averaged weights on `held`; they are kept where they are the best so far."""
-        moving = self.model.get_weights()
+        moving = self.learner.get_weights()
         kept = self.average if self.plan.ema else moving
         self.model.set_weights(kept)
         maps = predict_maps(self.model, held.inputs)
-        self.model.set_weights(moving)
+        self.learner.set_weights(moving)
         record = _record(self.step, losses, held.truth, pool(ng_map(maps, self.classes), self.plan.pooling)[:, 0])
         if self.classes.many:
             record["validation_named"] = _named(kind_logits(maps, self.plan.pooling, self.classes), held, self.classes)
@@ -123,19 +120,23 @@ class _Course:
             self.best, self.best_figures, self.best_step = kept, figures, self.step
         return record
 
+    @property
+    def is_done(self) -> bool:
+        """Whether all steps are made, or the time is up."""
+        return self.step >= self.plan.steps or self._by_clock >= 1
+
+    @property
+    def _by_clock(self) -> float:
+        return self.seconds / self.plan.max_seconds if self.plan.max_seconds else 0.0
+
+    @property
     def is_stale(self) -> bool:
         """Whether patience has run out."""
         return self.step - self.best_step > max(1, self.plan.patience * self.plan.steps)
 
     def variables(self) -> list[Any]:
         """All that a step changes, in the backend's form: weights, seeds of dropout, moments of the optimiser."""
-        return [*self.model.variables, *self.model.optimizer.variables]
-
-
-def _optimiser(plan: Plan) -> keras.optimizers.Optimizer:
-    if plan.optimiser == "rmsprop":
-        return keras.optimizers.RMSprop(plan.learning_rate, weight_decay=plan.weight_decay, clipnorm=1.0)
-    return keras.optimizers.AdamW(plan.learning_rate, weight_decay=plan.weight_decay, clipnorm=1.0)
+        return [*self.learner.variables, *self.learner.optimizer.variables]
 
 
 def _rate(done: float, plan: Plan) -> float:

@@ -61,26 +61,27 @@ def _folds(folds: list[dict[str, Any]]) -> dict[str, Any]:
 
 def _tiny_hit(fold: dict[str, Any]) -> float | None:
     """Peak hit rate over all images of the kinds with the smallest faults."""
-    rows = [fold["kinds"][kind] for kind in TINY if kind in fold["kinds"]]
-    counts = [(row["images"], row["peak_hit_rate"]) for row in rows if row["peak_hit_rate"] is not None]
-    total = sum(images for images, _ in counts)
-    return sum(images * rate for images, rate in counts) / total if total else None
+    return _over_images([fold["kinds"][kind] for kind in TINY if kind in fold["kinds"]], "peak_hit_rate")
 
 
 def _sizes(folds: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """By the fault's share of the image, over the images of all folds together."""
-    merged: dict[str, dict[str, Any]] = {}
+    merged: dict[str, list[dict[str, Any]]] = {}
     for fold in folds:
         for row in fold["sizes"]:
-            into = merged.setdefault(json.dumps([row["from"], row["below"]]), {"images": 0, "caught": 0.0, "hit": 0.0})
-            into["images"] += row["images"]
-            into["caught"] += row["images"] * (row["caught"] or 0.0)
-            into["hit"] += row["images"] * (row["peak_hit_rate"] or 0.0)
+            merged.setdefault(json.dumps([row["from"], row["below"]]), []).append(row)
     return [
-        {"from": json.loads(key)[0], "below": json.loads(key)[1], "images": row["images"],
-         "caught": row["caught"] / row["images"], "peak_hit": row["hit"] / row["images"]}
-        for key, row in merged.items() if row["images"]
+        {"from": json.loads(key)[0], "below": json.loads(key)[1], "images": images,
+         "caught": _over_images(rows, "caught"), "peak_hit": _over_images(rows, "peak_hit_rate")}
+        for key, rows in merged.items() if (images := sum(row["images"] for row in rows))
     ]  # fmt: skip
+
+
+def _over_images(rows: list[dict[str, Any]], key: str) -> float | None:
+    """Mean of a rate over all images of these rows; None where it is known of none."""
+    known = [(row["images"], row[key]) for row in rows if row[key] is not None]
+    total = sum(images for images, _ in known)
+    return sum(images * rate for images, rate in known) / total if total else None
 
 
 def _int8(work: Path) -> dict[str, float]:
@@ -133,7 +134,8 @@ def render_table(results: dict[str, Any]) -> str:
         lines += [f"| {k} | {_shown(row['auroc'])} | {_shown(row['peak_hit'])} |" for k, row in tiles["kinds"].items()]
         lines += ["", "| fault's share of the image | images | caught | peak hit |", "|---|---|---|---|"]
         lines += [
-            f"| {_bin(row)} | {row['images']} | {row['caught']:.2f} | {row['peak_hit']:.2f} |" for row in tiles["sizes"]
+            f"| {_bin(row)} | {row['images']} | {_rate(row['caught'])} | {_rate(row['peak_hit'])} |"
+            for row in tiles["sizes"]
         ]
     if "int8" in results:
         lines += ["", "| | |", "|---|---|"]
@@ -145,6 +147,10 @@ def render_table(results: dict[str, Any]) -> str:
 
 def _shown(spread: dict[str, float] | None) -> str:
     return f"{spread['mean']:.3f} ± {spread['std']:.3f}" if spread else "–"
+
+
+def _rate(value: float | None) -> str:
+    return "–" if value is None else f"{value:.2f}"
 
 
 def _bin(row: dict[str, Any]) -> str:

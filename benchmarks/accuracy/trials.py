@@ -53,7 +53,7 @@ class Trained:
 
 @dataclass(frozen=True, slots=True)
 class OneClass:
-    """PatchCore on the house network's features: learns from ok images alone."""
+    """PatchCore on the default network's features: learns from ok images alone."""
 
     def run(self, trial: Trial) -> None:
         """Does what has not been done."""

@@ -19,10 +19,11 @@ def refuse_taken(out: Path) -> None:
 
 
 @contextmanager
-def new_folder(out: Path) -> Iterator[Path]:
+def new_folder(out: Path, state: Path | None = None) -> Iterator[Path]:
     """A folder to fill; it becomes `out` when the block ends well, and is gone when it does not.
 
-    Raises UsageError when `out` is there and not empty, or when the place cannot be written or is full.
+    `state` is the file, if any, from which the work goes on after a failure: then the message names it. Raises
+    UsageError when `out` is there and not empty, or when the place cannot be written or is full.
     """
     out = out.absolute()
     partial = out.parent / f".{out.name}.partial-{os.getpid()}"
@@ -38,7 +39,8 @@ def new_folder(out: Path) -> Iterator[Path]:
     except (HardwareError, FileNotFoundError):  # OSErrors too, but none of this place's making
         raise
     except OSError as error:
-        raise UsageError(f"{out}: cannot be written: {error.strerror or error}; nothing was kept") from None
+        kept = f"only {state} was kept, from which the same command goes on" if state and state.exists() else ""
+        raise UsageError(f"{out}: cannot be written: {error.strerror or error}; {kept or 'nothing was kept'}") from None
     finally:
         shutil.rmtree(partial, ignore_errors=True)
 

@@ -107,11 +107,13 @@ def test_a_bad_bundle_is_refused_and_the_station_goes_on_with_what_it_has(
         assert daemon.end() == 0, daemon.log.read_text()
 
 
-def test_a_station_that_trusts_a_key_takes_no_bundle_but_those_it_signed(tmp_path, bundle, capture, seal, keys) -> None:
+def test_a_station_that_trusts_a_key_takes_no_bundle_but_those_it_signed(
+    okng, tmp_path, bundle, capture, seal, keys
+) -> None:
     first = sign(another(bundle, tmp_path / "first", seal), keys, "ours")
     trusted = f'trusted_keys = ["{keys}/ours.pub"]'
     camera = f"{capture.as_uri()}?loop=true"
-    assert "is not signed" in refused(station_file(tmp_path / "d", bundle, camera, trusted), 3)
+    assert "is not signed" in refused(okng, station_file(tmp_path / "d", bundle, camera, trusted), 3)
     config = station_file(tmp_path / "d", first, camera, BY_COMMAND, trusted)
     with Running(config) as daemon:
         unsigned = Path(shutil.copytree(bundle, tmp_path / "unsigned"))
@@ -151,6 +153,6 @@ def child_of(parent: int) -> int:
 
 
 @pytest.mark.slow
-def test_a_trusted_key_that_is_none_is_said_at_the_start(tmp_path, bundle, capture, keys) -> None:
+def test_a_trusted_key_that_is_none_is_said_at_the_start(okng, tmp_path, bundle, capture, keys) -> None:
     config = station_file(tmp_path / "d", bundle, capture.as_uri(), f'trusted_keys = ["{keys}/ours.key"]')
-    assert f"{keys}/ours.key: is a private key; name the public one" in refused(config, 2)
+    assert f"{keys}/ours.key: is a private key; name the public one" in refused(okng, config, 2)

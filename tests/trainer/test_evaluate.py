@@ -4,6 +4,8 @@ import csv
 import json
 import shutil
 import weakref
+from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 
 import cv2
@@ -15,6 +17,7 @@ from edge.contract.cam import Thresholds
 from edge.contract.preprocess import PreprocessSpec
 from edge.contract.types import Verdict
 from edge.replay import ReplayLine
+from tests.conftest import Outcome
 from trainer.dataset import read_samples
 from trainer.evaluate import Opinion, Subject, evaluate
 from trainer.synthesize import write_dataset
@@ -58,9 +61,22 @@ def subject(request, tiny_run) -> Path:
     return getattr(tiny_run, request.param)
 
 
-def test_a_run_and_a_bundle_are_evaluated_alike(subject, tiny_run, unseen, okng, tmp_path):
-    done = okng("evaluate", subject, unseen, "--out", tmp_path / "report", "--json")
-    assert done.status == 0, done.err
+@pytest.fixture(scope="module")
+def evaluated(tiny_run, unseen, okng, tmp_path_factory) -> Callable[[Path], tuple[Outcome, Path]]:
+    """What the command prints of the unseen parts, and the folder of its report: made once for each."""
+
+    @cache
+    def of(subject: Path) -> tuple[Outcome, Path]:
+        report = tmp_path_factory.mktemp("evaluated") / "report"
+        done = okng("evaluate", subject, unseen, "--out", report, "--json")
+        assert done.status == 0, done.err
+        return done, report
+
+    return of
+
+
+def test_a_run_and_a_bundle_are_evaluated_alike(subject, tiny_run, unseen, evaluated):
+    done, report = evaluated(subject)
     figures = done.json
     assert (figures["subject"], figures["images"], figures["ok"], figures["ng"]) == (subject.name, 12, 6, 6)
     assert figures["learned_from"] == 0
@@ -72,15 +88,13 @@ def test_a_run_and_a_bundle_are_evaluated_alike(subject, tiny_run, unseen, okng,
     assert figures["robustness"][0]["images"] == 12
     assert (figures["int8"] is not None) == (subject == tiny_run.bundle)
 
-    assert {path.name for path in (tmp_path / "report").iterdir()} == {
-        "report.html", "metrics.json", "predictions.jsonl",
-    }  # fmt: skip
-    assert json.loads((tmp_path / "report" / "metrics.json").read_text()) == figures
-    page = (tmp_path / "report" / "report.html").read_text()
+    assert {path.name for path in report.iterdir()} == {"report.html", "metrics.json", "predictions.jsonl"}
+    assert json.loads((report / "metrics.json").read_text()) == figures
+    page = (report / "report.html").read_text()
     assert "None of them trained the network" in page
     assert "rule of three" in page, "12 images prove little, and the page says so"
     samples = read_samples(unseen)
-    lines = [json.loads(line) for line in (tmp_path / "report" / "predictions.jsonl").read_text().splitlines()]
+    lines = [json.loads(line) for line in (report / "predictions.jsonl").read_text().splitlines()]
     assert [(line["image"], line["label"], line["kind"]) for line in lines] == [
         (s.name, s.label, s.kind) for s in samples
     ]
@@ -90,35 +104,34 @@ def test_a_run_and_a_bundle_are_evaluated_alike(subject, tiny_run, unseen, okng,
     assert figures["peak_hit_rate"] == pytest.approx(np.mean(hits))
 
 
-def test_the_bundle_is_judged_exactly_as_the_board_does(tiny_run, unseen, okng, tmp_path):
-    assert okng("evaluate", tiny_run.bundle, unseen, "--out", tmp_path / "report").status == 0
-    evaluated = [json.loads(line) for line in (tmp_path / "report" / "predictions.jsonl").read_text().splitlines()]
+def test_the_bundle_is_judged_exactly_as_the_board_does(tiny_run, unseen, okng, evaluated):
+    report = evaluated(tiny_run.bundle)[1]
+    judged = [json.loads(line) for line in (report / "predictions.jsonl").read_text().splitlines()]
     played = okng("replay", unseen / "images", "--bundle", tiny_run.bundle)
     lines = [msgspec.json.decode(line, type=ReplayLine) for line in played.out.splitlines()]
     on_board = {f"images/{line.frame}": (line.score, line.verdict) for line in lines}
-    assert {line["image"]: (line["score"], line["verdict"]) for line in evaluated} == on_board
+    assert {line["image"]: (line["score"], line["verdict"]) for line in judged} == on_board
     assert len(on_board) == 12
 
 
-def test_the_bundle_says_nearly_what_the_run_says(tiny_run, unseen, okng):
-    run, bundle = (okng("evaluate", path, unseen, "--json").json for path in (tiny_run.run, tiny_run.bundle))
+def test_the_bundle_says_nearly_what_the_run_says(tiny_run, evaluated):
+    run, bundle = (evaluated(path)[0].json for path in (tiny_run.run, tiny_run.bundle))
     assert run["thresholds"] == pytest.approx(bundle["thresholds"], abs=0.05), "each chosen on its own scores"
     assert run["auroc"] == pytest.approx(bundle["auroc"], abs=0.2)
 
 
-def test_a_bundle_is_compared_with_the_run_it_was_made_of(tiny_run, unseen, okng, tmp_path):
-    bundle, run = tiny_run.bundle, tiny_run.run
-    done = okng("evaluate", bundle, unseen, "--run", run, "--out", tmp_path / "report", "--json")
+def test_a_bundle_is_compared_with_the_run_it_was_made_of(tiny_run, unseen, okng, evaluated, tmp_path):
+    done = okng("evaluate", tiny_run.bundle, unseen, "--run", tiny_run.run, "--out", tmp_path / "report")
     assert done.status == 0, done.err
-    found = done.json["int8"]
-    alone = okng("evaluate", run, unseen, "--json").json
+    figures = json.loads((tmp_path / "report" / "metrics.json").read_text())
+    found, alone = figures["int8"], evaluated(tiny_run.run)[0].json
     assert (found["measured_on"], found["images"]) == ("these images", 12)
-    assert found["auroc_loss"] == pytest.approx(alone["auroc"] - done.json["auroc"])
-    assert found["ap_loss"] == pytest.approx(alone["ap"] - done.json["ap"])
+    assert found["auroc_loss"] == pytest.approx(alone["auroc"] - figures["auroc"])
+    assert found["ap_loss"] == pytest.approx(alone["ap"] - figures["ap"])
     assert found["map_correlation"] > 0.9
     assert 0 <= found["score_difference_mean"] <= found["score_difference_max"] < 0.2
     assert "Float against int8: each point is an image" in (tmp_path / "report" / "report.html").read_text()
-    assert "int8 against float" in okng("evaluate", bundle, unseen, "--run", run).out
+    assert "int8 against float" in done.out
 
 
 def test_a_bundle_is_compared_with_no_other_run(tiny_run, unseen, okng, tmp_path):

@@ -35,7 +35,12 @@ def test_a_recipe_may_be_a_table(tmp_path):
         ('recipe = "mild"', "neither a recipe"),
         ("[recipe]\nblurr = 1", "blurr"),
         ("steps =", "not TOML"),
-        ('loss = "hinge"', "loss"),
+        ('loss = "hinge"', "loss: invalid enum value 'hinge'; allowed are crossentropy, mae"),
+        (
+            'precision = "half"',
+            "precision: invalid enum value 'half'; allowed are float32, mixed_bfloat16, mixed_float16",
+        ),
+        ('[pooling]\nkind = "most"', "pooling.kind: invalid enum value 'most'; allowed are topk"),
     ],
 )
 def test_what_is_wrong_is_named(tmp_path, text, complaint):

@@ -1,6 +1,6 @@
 """The loop: that the seed decides, what is kept, when it ends, and that it can be interrupted."""
 
-from collections.abc import Callable
+import shutil
 from dataclasses import replace
 from itertools import count
 from pathlib import Path
@@ -115,34 +115,45 @@ def test_it_ends_early_when_validation_gets_no_better(monkeypatch):
     assert found.history[-1]["step"] == 6
 
 
+@pytest.fixture(scope="module")
+def state(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What is left of a training that was interrupted after its second step."""
+
+    def stop(progress: Progress) -> None:
+        if progress.step == 2:
+            raise KeyboardInterrupt
+
+    checkpoint = Checkpoint(tmp_path_factory.mktemp("interrupted") / "state", identity_of(small_plan(), part()))
+    with pytest.raises(KeyboardInterrupt):
+        run(stop, checkpoint)
+    return checkpoint.path
+
+
 @pytest.fixture
-def interrupted(tmp_path: Path) -> Callable[..., Checkpoint]:
-    """Starts a training that is interrupted after its second step, and gives its checkpoint."""
-
-    def start(**changes: object) -> Checkpoint:
-        def stop(progress: Progress) -> None:
-            if progress.step == 2:
-                raise KeyboardInterrupt
-
-        checkpoint = Checkpoint(tmp_path / "state", identity_of(small_plan(**changes), part()))
-        with pytest.raises(KeyboardInterrupt):
-            run(stop, checkpoint, **changes)
-        return checkpoint
-
-    return start
+def interrupted(state: Path, tmp_path: Path) -> Checkpoint:
+    """The same, to go on from or to spoil."""
+    return Checkpoint(Path(shutil.copy(state, tmp_path)), identity_of(small_plan(), part()))
 
 
 def test_an_interrupted_training_goes_on_as_if_it_had_not_been(interrupted, trained):
     told: list[Progress] = []
-    resumed = run(told.append, interrupted())
+    resumed = run(told.append, interrupted)
     assert [p.step for p in told] == [3, 4]
     assert_equal_networks(trained, resumed)
     assert resumed.best_step == trained.best_step
 
 
+def test_a_training_that_had_ended_is_not_gone_on_with(tmp_path):
+    checkpoint = Checkpoint(tmp_path / "state", "one")
+    ended, told = run(checkpoint=checkpoint, steps=1), []
+    again = run(told.append, checkpoint, steps=1)
+    assert told == []
+    assert_equal_networks(ended, again)
+    assert again.best_step == 1
+
+
 def test_a_checkpoint_of_another_plan_is_refused(interrupted):
-    before = interrupted()
-    other = Checkpoint(before.path, identity_of(small_plan(learning_rate=1.0), part()))
+    other = Checkpoint(interrupted.path, identity_of(small_plan(learning_rate=1.0), part()))
     with pytest.raises(DataError, match="other images or settings"):
         run(checkpoint=other)
 
@@ -153,10 +164,9 @@ def test_other_images_are_another_identity():
 
 @pytest.mark.parametrize("harm", [lambda data: data[: len(data) // 2], lambda _data: b"", lambda _data: b"PK nothing"])
 def test_a_damaged_checkpoint_says_so(interrupted, harm):
-    checkpoint = interrupted()
-    checkpoint.path.write_bytes(harm(checkpoint.path.read_bytes()))
+    interrupted.path.write_bytes(harm(interrupted.path.read_bytes()))
     with pytest.raises(DataError, match="remove it to begin anew"):
-        run(checkpoint=checkpoint)
+        run(checkpoint=interrupted)
 
 
 def test_the_learning_rate_warms_up_then_falls():

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any, get_args
 
 import msgspec
 
@@ -109,4 +109,14 @@ def explain_setting(error: msgspec.ValidationError, of: type[msgspec.Struct]) ->
         allowed = difflib.get_close_matches(key, of.__struct_fields__) or of.__struct_fields__
         return f"{key}: no such key; allowed here: {', '.join(allowed)}"
     text, _, key = message.partition(" - at `$.")
-    return f"{key.rstrip('`')}: {text[:1].lower()}{text[1:]}" if key else text
+    key = key.rstrip("`")
+    if text.startswith("Invalid enum value"):
+        text = f"{text}; allowed are {', '.join(get_args(_type_of(key, of)))}"
+    return f"{key}: {text[:1].lower()}{text[1:]}" if key else text
+
+
+def _type_of(key: str, of: Any) -> Any:
+    """The type that a dotted key has."""
+    for step in key.split("."):
+        of = next(field.type for field in msgspec.structs.fields(of) if field.name == step)
+    return of

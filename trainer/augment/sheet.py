@@ -19,8 +19,7 @@ from trainer.augment.defects import synthesize
 from trainer.augment.paste import copy_paste
 from trainer.augment.recipes import Recipe
 from trainer.augment.vary import augment
-from trainer.dataset import Sample, open_sample, read_mask, read_samples
-from trainer.survey import COLOURLESS
+from trainer.dataset import Sample, is_coloured, open_sample, read_mask, read_samples
 
 COLUMNS = 6
 """Samples in each row; half of them ng where the set has ng images."""
@@ -81,7 +80,7 @@ def take_stock(data: Path, rng: np.random.Generator) -> Stock:
     opened = {label: _open_some([s for s in samples if s.is_ng == label], rng) for label in (False, True)}
     if not opened[False]:
         raise DataError(f"{data}: no ok image that can be read; a sheet shows what is done to ok images")
-    grey = all(_is_grey(pixels) for found in opened.values() for _, pixels in found)
+    grey = not any(is_coloured(pixels) for found in opened.values() for _, pixels in found)
     spec = PreprocessSpec(colour="grey" if grey else "bgr")
     ok: list[Masked] = [(image, np.zeros(image.shape[:2], np.uint8)) for image in _inputs(opened[False], spec)]
     masks = [_mask_input(sample) for sample, _ in opened[True]]
@@ -103,10 +102,6 @@ def _open_some(samples: list[Sample], rng: np.random.Generator) -> list[tuple[Sa
 
 def _inputs(opened: list[tuple[Sample, Pixels]], spec: PreprocessSpec) -> list[Pixels]:
     return [preprocess(pixels, spec) for _, pixels in opened]
-
-
-def _is_grey(pixels: Pixels) -> bool:
-    return pixels.ndim == 2 or int(np.ptp(pixels, axis=2).max()) <= COLOURLESS
 
 
 def _mask_input(sample: Sample) -> Pixels | None:

@@ -16,7 +16,7 @@ from keras import layers
 
 from edge.contract.preprocess import CENTRE
 from edge.errors import UsageError
-from trainer.networks.layers import adapted, cam_head
+from trainer.networks.layers import adapted, cam_head, numbered_anew
 from trainer.networks.lite import efficientnet_lite0
 
 IMAGENET_MEAN = np.array([0.485, 0.456, 0.406])
@@ -99,7 +99,7 @@ def backbone_network(
     for layer in network.layers:
         if isinstance(layer, layers.BatchNormalization):
             layer.momentum = 0.95  # theirs is for a million images; ours are hundreds, and hundreds of steps
-    return network
+    return numbered_anew(network)
 
 
 def bare_backbone(name: str, weights: str | None, **options: Any) -> keras.Model:

@@ -27,7 +27,7 @@ class Choice:
         return {"name": self.name, **options, "start": Path(self.weights).name, "tuning": str(self.tuning)}
 
     def plan_changes(self) -> dict[str, Any]:
-        """Fields of a `Plan` that this choice wants otherwise than by default."""
+        """Fields of a `Plan` that this choice wants otherwise than by default, as a file would say them."""
         learned = self.weights not in ("none", "start")  # okng's own are meant for the plan's own settings
         return recommended(self.name).changes(fine_tuning=learned and not self.tuning.head_only)
 

@@ -36,29 +36,32 @@ def house(shape: tuple[int, int, int], classes: int, size: str) -> keras.Model:
 
     The input is centred: a preprocessed byte less 128, so that padding with zero is padding with mid-grey, and no
     layer is spent on scaling; the batch normalisation after the first convolution sees to that.
-    The map is (ceil(height / 8), ceil(width / 8), classes).
+    The map is (ceil(height / 8), ceil(width / 8), classes). Layers are named stem_…, block1_…, down_…, block2_… to
+    block5_…, top_….
     """
     of = SIZES[size]
     inputs = keras.Input(shape, name="input")
-    x = _activated(_convolution(inputs, of.stem, kernel=6, strides=4))
-    x = _residual(x)
-    x = _activated(_convolution(x, of.deep, strides=2))
-    for dilation in DILATIONS:
-        x = _residual(x, dilation)
-    x = _activated(_convolution(x, of.top, kernel=1))
+    x = _activated(_convolution(inputs, "stem", of.stem, kernel=6, strides=4), "stem")
+    x = _residual(x, "block1")
+    x = _activated(_convolution(x, "down", of.deep, strides=2), "down")
+    for number, dilation in enumerate(DILATIONS, 2):
+        x = _residual(x, f"block{number}", dilation)
+    x = _activated(_convolution(x, "top", of.top, kernel=1), "top")
     return keras.Model(inputs, cam_head(x, classes, dropout=0.1), name=f"house-{size}")
 
 
-def _residual(x: keras.KerasTensor, dilation: int = 1) -> keras.KerasTensor:
-    return _activated(layers.Add()([x, _convolution(x, x.shape[-1], dilation=dilation)]))
+def _residual(x: keras.KerasTensor, name: str, dilation: int = 1) -> keras.KerasTensor:
+    added = _convolution(x, name, x.shape[-1], dilation=dilation)
+    return _activated(layers.Add(name=f"{name}_add")([x, added]), name)
 
 
 def _convolution(
-    x: keras.KerasTensor, filters: int, kernel: int = 3, strides: int = 1, dilation: int = 1
+    x: keras.KerasTensor, name: str, filters: int, kernel: int = 3, strides: int = 1, dilation: int = 1
 ) -> keras.KerasTensor:  # fmt: skip
-    x = layers.Conv2D(filters, kernel, strides, padding="same", dilation_rate=dilation, use_bias=False)(x)
-    return layers.BatchNormalization(momentum=0.95)(x)
+    options = {"padding": "same", "dilation_rate": dilation, "use_bias": False}
+    x = layers.Conv2D(filters, kernel, strides, **options, name=f"{name}_conv")(x)
+    return layers.BatchNormalization(momentum=0.95, name=f"{name}_bn")(x)
 
 
-def _activated(x: keras.KerasTensor) -> keras.KerasTensor:
-    return layers.ReLU(6.0)(x)
+def _activated(x: keras.KerasTensor, name: str) -> keras.KerasTensor:
+    return layers.ReLU(6.0, name=f"{name}_activation")(x)

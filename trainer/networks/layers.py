@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import re
+from collections import Counter
+
 import keras
 import numpy as np
 from keras import layers
 
 ADAPT, CAM, CAM_DROPOUT = "adapt", "cam", "cam_dropout"
 """Names of layers: the preprocessing a network brings along, the head, and the dropout before it."""
+_AUTOMATIC = re.compile(r"(.*?)(?:_(\d+))?")
+"""A name as Keras makes it: the kind of layer and, but for the first, how many there were before."""
 
 
 def cam_head(features: keras.KerasTensor, classes: int, dropout: float = 0.0) -> keras.KerasTensor:
@@ -33,3 +38,26 @@ def scaled(x: keras.KerasTensor) -> keras.KerasTensor:
     """The centred input from -1 to 1, for networks without batch normalisation."""
     channels = x.shape[-1]
     return adapted(x, np.eye(channels) / 128, np.zeros(channels))
+
+
+def numbered_anew(model: keras.Model) -> keras.Model:
+    """The same network, its layers counted within it where Keras counted all that it had made before.
+
+    So "conv2d_3" is the same layer each time, whatever was built earlier in the process.
+    """
+    automatic = [(kind, int(number or 0), layer.name) for layer in model.layers
+                 for kind, number in [_AUTOMATIC.fullmatch(layer.name).groups()]  # type: ignore[union-attr]
+                 if kind.replace("_", "") == type(layer).__name__.lower()]  # fmt: skip
+    names, counts = dict[str, str](), Counter[str]()
+    for kind, _, name in sorted(automatic):
+        names[name] = f"{kind}_{counts[kind]}" if counts[kind] else kind
+        counts[kind] += 1
+    if all(old == new for old, new in names.items()):
+        return model
+
+    def renamed(layer: layers.Layer) -> layers.Layer:
+        return type(layer).from_config({**layer.get_config(), "name": names.get(layer.name, layer.name)})
+
+    anew = keras.models.clone_model(model, clone_function=renamed)
+    anew.set_weights(model.get_weights())
+    return anew

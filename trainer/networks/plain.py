@@ -42,9 +42,10 @@ def gap(shape: tuple[int, int, int], classes: int) -> keras.Model:
     What the house network is compared with. Some 230,000 weights.
     """
     x = inputs = keras.Input(shape, name="input")
-    for count in (16, 32, 64, 96, 160):
-        x = layers.Conv2D(count, 3, strides=2, padding="same", use_bias=False)(x)
-        x = layers.ReLU(6.0)(layers.BatchNormalization(momentum=0.95)(x))
+    for number, count in enumerate((16, 32, 64, 96, 160), 1):
+        x = layers.Conv2D(count, 3, strides=2, padding="same", use_bias=False, name=f"conv{number}")(x)
+        x = layers.BatchNormalization(momentum=0.95, name=f"conv{number}_bn")(x)
+        x = layers.ReLU(6.0, name=f"conv{number}_activation")(x)
     return keras.Model(inputs, cam_head(x, classes, dropout=0.1), name="gap")
 
 

@@ -13,7 +13,9 @@ import click
 @click.option("--steps", default=6000, show_default=True, type=click.IntRange(1), help="Steps of 16 images.")
 @click.option("--surfaces", default=7000, show_default=True, type=click.IntRange(2), help="Surfaces to draw.")
 @click.option("--seed", default=0, show_default=True, type=click.IntRange(0, 2**32 - 2))
-def pretrain(network: str, out: Path, steps: int, surfaces: int, seed: int) -> None:
+@click.option("--precision", default="float32", show_default=True, help="As in a plan (docs/training.md).",
+              type=click.Choice(["float32", "mixed_bfloat16", "mixed_float16"]))  # fmt: skip
+def pretrain(network: str, out: Path, steps: int, surfaces: int, seed: int, precision: str) -> None:
     """Learn start weights by finding drawn faults on drawn surfaces; no image of any product takes part.
 
     \b
@@ -29,7 +31,7 @@ def pretrain(network: str, out: Path, steps: int, surfaces: int, seed: int) -> N
     from trainer.pretrain.learn import PLAN
     from trainer.pretrain.learn import pretrain as learn
 
-    plan = msgspec.structs.replace(PLAN, steps=steps, seed=seed)
+    plan = msgspec.structs.replace(PLAN, steps=steps, seed=seed, precision=precision)
     with listening() as listener:
         found = learn(network, out, plan, surfaces, listener.reading, listener.training)
     click.echo(f"{out}: on surfaces not seen before AUROC {found['validation_auroc']:.3f}, "

@@ -17,7 +17,8 @@ from edge.contract.storage import refuse_taken, write_file
 from trainer.augment import Recipe, augment
 from trainer.augment.defects import synthesize
 from trainer.batches import Batch, Part, target
-from trainer.checkpoint import Checkpoint
+from trainer.checkpoint import Checkpoint, state_of
+from trainer.learner import gpus_for
 from trainer.networks.registry import build
 from trainer.plan import Plan
 from trainer.pretrain.surfaces import draw_surface
@@ -62,19 +63,20 @@ def pretrain(
     Weights are kept as float16, in the order of `get_weights`. An interrupted training goes on where it stood.
     """
     refuse_taken(out)
+    gpus = gpus_for(plan)
     keras.utils.set_random_seed(plan.seed)
     bank = draw_bank(surfaces, plan.seed, drawing)
     model = build(network, (SIZE, SIZE, 1))
     held = _held(draw_bank(HELD, plan.seed + 1), plan)
-    checkpoint = Checkpoint(out.with_name(f".{out.name}.training"), f"{network} {surfaces} {plan}")
-    trained = train(model, Surfaces(bank, model.output_shape[1:3], plan), held, plan, tell, checkpoint)
+    checkpoint = Checkpoint(state_of(out), f"{network} {surfaces} {plan}")
+    trained = train(model, Surfaces(bank, model.output_shape[1:3], plan), held, plan, tell, checkpoint, devices=gpus)
     figures = max(trained.history, key=lambda row: row["validation_ap"])
     facts = {"network": network, "surfaces": surfaces, "plan": msgspec.to_builtins(plan), "figures": figures}
     buffer = io.BytesIO()
     arrays = {f"w{i:03}": value.astype(np.float16) for i, value in enumerate(model.get_weights())}
     np.savez_compressed(buffer, facts=np.frombuffer(json.dumps(facts).encode(), np.uint8), **arrays)
     write_file(out, buffer.getvalue())
-    checkpoint.remove()
+    checkpoint.path.unlink(missing_ok=True)
     return figures
 
 

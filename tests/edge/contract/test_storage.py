@@ -77,6 +77,18 @@ def test_a_disk_error_inside_says_so_in_one_line_and_leaves_nothing(tmp_path) ->
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.parametrize("there", [True, False])
+def test_a_disk_error_names_the_state_that_is_left(tmp_path, there) -> None:
+    state = tmp_path / "state"
+    if there:
+        state.touch()
+    with pytest.raises(UsageError) as caught, new_folder(tmp_path / "out", state):
+        raise OSError(28, "No space left on device")
+    kept = f"only {state} was kept, from which the same command goes on" if there else "nothing was kept"
+    assert str(caught.value) == f"{tmp_path / 'out'}: cannot be written: No space left on device; {kept}"
+    assert list(tmp_path.iterdir()) == [state] * there
+
+
 def test_an_empty_folder_outlives_a_failure(tmp_path) -> None:
     (tmp_path / "out").mkdir()
     with pytest.raises(ZeroDivisionError):
