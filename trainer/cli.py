@@ -203,9 +203,9 @@ def _plan(
 ) -> Any:  # fmt: skip
     """What the network wants, then what the file says, then what the command line does."""
     from trainer.augment import read_recipe
-    from trainer.plan import Plan, read_settings
+    from trainer.plan import Plan, read_settings, settings_of
 
-    settings = {**chosen.plan_changes(), **(read_settings(file) if file else {}), "seed": seed}
+    settings = {**settings_of(chosen.plan_changes()), **(read_settings(file) if file else {}), "seed": seed}
     if recipe:
         settings["recipe"] = read_recipe(recipe)
     if steps:

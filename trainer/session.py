@@ -41,7 +41,7 @@ from trainer.robustness import robustness
 from trainer.split import Split, split_samples
 from trainer.train import Progress, Trained, predict_maps, train
 
-CALIBRATION_IMAGES = 128
+CALIBRATION_IMAGES = 512
 GOLDEN_PER_LABEL = 4
 MASK_LEVEL = 64
 """Of 255: from here on a place that the resized mask covers only in part still counts; of a fault smaller than a place

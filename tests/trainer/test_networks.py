@@ -8,7 +8,6 @@ from collections.abc import Callable
 from pathlib import Path
 
 import keras
-import msgspec
 import numpy as np
 import pytest
 from hypothesis import given
@@ -28,7 +27,7 @@ from trainer.networks.layers import ADAPT, CAM
 from trainer.networks.lite import efficientnet_lite0
 from trainer.networks.network import Network, assemble, cached_features, int8_concerns
 from trainer.networks.registry import ENTRIES
-from trainer.plan import Plan
+from trainer.plan import Plan, settings_of
 from trainer.run import read_run
 
 SMALL = (32, 40, 1)
@@ -143,11 +142,11 @@ def test_ways_of_tuning():
 def test_each_has_settings_that_a_plan_can_take():
     for name in NAMES:
         assert 32 <= recommended(name).size <= 1024
-        msgspec.convert(msgspec.to_builtins(Plan(**recommended(name).changes())), Plan)
+        Plan(**settings_of(recommended(name).changes()))
     default = read_choice("efficientnet-lite0", "start")
     assert default.plan_changes() == {}, "the plan's own settings are for the network that is the default"
     assert default.tuning == Tuning("fine-tune", "block4a_expand_conv")
-    regression = Plan(**recommended("plain-regression").changes())
+    regression = Plan(**settings_of(recommended("plain-regression").changes()))
     assert (regression.loss, regression.optimiser, regression.pooling.kind) == ("mae", "rmsprop", "average")
     assert recommended("plain-regression").size == 325
 

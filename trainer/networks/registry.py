@@ -30,10 +30,8 @@ class Recommended:
     tuning: Tuning = Tuning()
 
     def changes(self, *, fine_tuning: bool = False) -> dict[str, Any]:
-        """Fields of a `Plan` that this network wants otherwise."""
-        from trainer.plan import settings_of
-
-        return settings_of({**self.plan, **(self.fine_tuning if fine_tuning else {})})
+        """Fields of a `Plan`, in plain values, that this network wants otherwise."""
+        return {**self.plan, **(self.fine_tuning if fine_tuning else {})}
 
 
 @dataclass(frozen=True, slots=True)
