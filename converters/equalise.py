@@ -72,7 +72,7 @@ def find_streams(network: keras.Model) -> Iterator[Stream]:
         if "?" in names:
             continue
         members = [by_name[name] for name in by_name if name in names]
-        takers = [taker for member in members for taker in _takers(member) if taker.name not in names]
+        takers = [layer for name, layer in by_name.items() if name not in names and names.intersection(_givers(layer))]
         if takers and all(type(taker) is layers.Conv2D and taker.groups == 1 for taker in takers):
             sources = [member for member in members if isinstance(member, layers.BatchNormalization)]
             yield Stream(sources, members, takers)
@@ -80,7 +80,3 @@ def find_streams(network: keras.Model) -> Iterator[Stream]:
 
 def _givers(layer: layers.Layer) -> list[str]:
     return [tensor._keras_history.operation.name for tensor in layer._inbound_nodes[0].input_tensors]
-
-
-def _takers(layer: layers.Layer) -> list[layers.Layer]:
-    return [node.operation for node in layer._outbound_nodes]

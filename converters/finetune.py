@@ -17,6 +17,8 @@ from keras import layers
 
 from converters.trace import Seen
 from edge.contract.preprocess import centred
+from trainer.networks.layers import ADAPT
+from trainer.train import predict_maps
 
 AT_REST = (layers.InputLayer, layers.Dropout, layers.SpatialDropout2D)
 """These do nothing to a value, or are not there after training."""
@@ -26,23 +28,28 @@ LEVELS = 127
 
 @dataclass(frozen=True, slots=True)
 class Tuning:
-    """`steps` of `batch` calibration images at a `rate` that falls to zero along a cosine."""
+    """`steps` of `batch` images at a `rate` that falls to zero along a cosine."""
 
-    rate: float
-    steps: int = 200
+    rate: float = 5e-5
+    steps: int = 600
     batch: int = 8
     seed: int = 0
 
 
 def fine_tune(
-    network: keras.Model, calibration: np.ndarray, targets: np.ndarray, percentile: float, tuning: Tuning
+    network: keras.Model, calibration: np.ndarray, percentile: float, tuning: Tuning
 ) -> None:  # fmt: skip
-    """Changes the weights of `network` in place; batch normalisation keeps its statistics.
+    """Changes the weights of `network` in place, also those that training left alone; batch normalisation keeps its
+    statistics.
 
-    `calibration` are model inputs (n, height, width, channels) uint8, `targets` the maps that they are to give.
-    Activations are rounded as `percentile` of their values over these asks for, as in `converters.quantize`; weights
-    per output channel.
+    `calibration` are model inputs (n, height, width, channels) uint8; they are shown mirrored too, as what is to be
+    said of a mirrored one needs no label. Activations are rounded as `percentile` of their values asks for, as in
+    `converters.quantize`; weights per output channel.
     """
+    for layer in network.layers:
+        layer.trainable = layer.name != ADAPT
+    images = np.concatenate([calibration[:, ::down, ::across] for down in (1, -1) for across in (1, -1)])
+    targets = predict_maps(network, images)
     student = _rounding_twin(network, calibration, percentile)
     kernels = [(kernel, axes) for layer in student.layers for kernel, axes in _kernels(layer)]
     optimizer = keras.optimizers.Adam(tuning.rate, clipnorm=1.0)
@@ -64,8 +71,8 @@ def fine_tune(
     rng = np.random.default_rng(tuning.seed)
     for number in range(tuning.steps):
         optimizer.learning_rate = tuning.rate * 0.5 * (1 + math.cos(math.pi * number / tuning.steps))
-        chosen = rng.choice(len(calibration), min(tuning.batch, len(calibration)), replace=False)
-        step(tf.constant(centred(calibration[chosen])), tf.constant(targets[chosen]))
+        chosen = rng.choice(len(images), min(tuning.batch, len(images)), replace=False)
+        step(tf.constant(centred(images[chosen])), tf.constant(targets[chosen]))
 
 
 def _rounding_twin(network: keras.Model, calibration: np.ndarray, percentile: float) -> keras.Model:

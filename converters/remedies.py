@@ -8,18 +8,16 @@ from dataclasses import dataclass
 import keras
 import numpy as np
 
+from converters.equalise import equalise
 from converters.finetune import Tuning, fine_tune
 from converters.quantize import Source, quantize
 from edge.contract.card import Parity
-from trainer.train import predict_maps
 
 EQUAL_VERDICTS, MAP_CORRELATION = 0.99, 0.98
 """The bar. A model below it in either is remedied; one verdict may differ though there are fewer than 100."""
 PERCENTILES = (99.99, 99.9)
 """Where ranges are clipped, mildly first: a fault is rare too, and must not be clipped away with what is only rare."""
-
-TUNINGS = (Tuning(rate=1e-5), Tuning(rate=3e-4))
-"""Gently first: for a network that fails by a little, more does harm."""
+TUNING = Tuning()
 
 Tell = Callable[[str], None]
 Compare = Callable[[bytes], Parity]
@@ -48,10 +46,12 @@ def quantise_well(
 ) -> Attempt:  # fmt: skip
     """The first attempt that reaches the bar, or else the one whose scores lie closest to those of the float network.
 
-    In order: ranges as calibrated, ranges clipped, fine-tuning through fake quantisation, which changes the weights of
-    `network` in place. `calibration` are model inputs (n, height, width, channels) uint8; `compare` measures a model
-    against the float network, on other images. Raises DataError when the network cannot be quantised.
+    Channels are equalised; then, in order: ranges as calibrated, ranges clipped, fine-tuning through fake
+    quantisation. The first and the last change the weights of `network` in place. `calibration` are model inputs
+    (n, height, width, channels) uint8; `compare` measures a model against the float network, on other images.
+    Raises DataError when the network cannot be quantised.
     """
+    equalise(network, calibration)
     source = Source(network, calibration)
 
     def attempt(remedy: str, source: Source, percentile: float) -> Attempt:
@@ -68,14 +68,11 @@ def quantise_well(
         tried.append(attempt(f"ranges clipped at {percentile} %", source, percentile))
         if tried[-1].passes:
             return tried[-1]
-    percentile, targets = _closest(tried).percentile, predict_maps(network, calibration)
-    for tuning in TUNINGS:
-        tell("fine-tuning through fake quantisation, minutes …")
-        fine_tune(network, calibration, targets, percentile, tuning)
-        tried.append(attempt(f"fine-tuned at a rate of {tuning.rate:g}", Source(network, calibration), percentile))
-        if tried[-1].passes:
-            return tried[-1]
-    return _closest(tried)
+    percentile = _closest(tried).percentile
+    tell("fine-tuning through fake quantisation, minutes …")
+    fine_tune(network, calibration, percentile, TUNING)
+    tried.append(attempt("fine-tuned", Source(network, calibration), percentile))
+    return tried[-1] if tried[-1].passes else _closest(tried)
 
 
 def _closest(tried: list[Attempt]) -> Attempt:

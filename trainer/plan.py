@@ -27,7 +27,7 @@ class Plan(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True
     """The highest of the schedule: it warms up over `warmup_share` of the steps, then falls along a cosine."""
     warmup_share: Share = 0.1
     weight_decay: Weight = 1e-2
-    ema: Annotated[float, msgspec.Meta(ge=0.0, lt=1.0)] = 0.99
+    ema: Annotated[float, msgspec.Meta(ge=0.0, lt=1.0)] = 0.995
     """Decay per step of the running average of the weights, which is what is validated and kept; 0: none is taken."""
     loss: Literal["crossentropy", "mae"] = "crossentropy"
     optimiser: Literal["adamw", "rmsprop"] = "adamw"

@@ -42,7 +42,7 @@ from trainer.robustness import robustness
 from trainer.split import Split, split_samples
 from trainer.train import Progress, Trained, predict_maps, train
 
-CALIBRATION_IMAGES = 128
+CALIBRATION_IMAGES = 512
 MASK_LEVEL = 64
 """Of 255: from here on a place that the resized mask covers only in part still counts; of a fault smaller than a place
 what is covered most."""

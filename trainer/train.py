@@ -21,6 +21,9 @@ from trainer.plan import Plan
 EMA_WARMUP = 10
 """Steps: until then the running average is nearly the mean of all so far, so that it does not drag the start along."""
 
+SMOOTHED_PART = 4
+"""One in so many validations takes part in the figure by which weights are chosen."""
+
 Tell = Callable[["Progress"], None]
 
 
@@ -89,7 +92,8 @@ class _Course:
         self.learner = learner_of(model, plan, classes, devices)
         self.step, self.seconds, self.last_loss = 0, 0.0, 0.0
         self.average = self.best = model.get_weights()
-        self.best_step, self.best_figures = 0, (-1.0, -1.0)
+        self.best_step = 0
+        self.best_figures: tuple[float, ...] = (-1.0,)
         self.history: list[dict[str, float]] = []
 
     def learn(self, images: np.ndarray, targets: np.ndarray, losses: list[float]) -> None:
@@ -115,10 +119,16 @@ class _Course:
         if self.classes.many:
             record["validation_named"] = _named(kind_logits(maps, self.plan.pooling, self.classes), held, self.classes)
         self.history.append(record)
-        figures = (record["validation_ap"], record["validation_auroc"])
-        if figures >= self.best_figures:
+        if (figures := self._smoothed()) >= self.best_figures:
             self.best, self.best_figures, self.best_step = kept, figures, self.step
         return record
+
+    def _smoothed(self) -> tuple[float, ...]:
+        """The mean of the last figures: among a few parts the best of many validations is luck as much as merit."""
+        window = max(1, self.plan.validations // SMOOTHED_PART)
+        recent = self.history[-window:]
+        means = (float(np.mean([row[key] for row in recent])) for key in ("validation_ap", "validation_auroc"))
+        return float(len(recent) == window), *means
 
     @property
     def is_done(self) -> bool:

@@ -30,7 +30,7 @@ class Recommended:
     tuning: Tuning = Tuning()
 
     def changes(self, *, fine_tuning: bool = False) -> dict[str, Any]:
-        """Fields of a `Plan` that this network wants otherwise, as a file would say them."""
+        """Fields of a `Plan`, in plain values, that this network wants otherwise."""
         return {**self.plan, **(self.fine_tuning if fine_tuning else {})}
 
 
