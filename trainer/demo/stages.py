@@ -13,7 +13,7 @@ from edge.errors import OkngError
 
 TRAIN_PARTS, UNSEEN_PARTS = 600, 120
 TRAIN_SEED, UNSEEN_SEED = 11, 2027
-INPUT_PX, STEPS, MAX_MINUTES = 128, 600, 2.5
+NETWORK, INPUT_PX, STEPS, MAX_MINUTES = "house-m", 128, 600, 2.5
 FRAMES_PER_S = 20
 END_PATIENCE_S = 20.0
 
@@ -68,7 +68,8 @@ class Stages:
         """Trains on `data`, and converts to a bundle."""
         run, bundle = self.out / "run", self.out / "bundle"
         with self.timed("train"):
-            self._okng("train", data, "--out", run, "--size", INPUT_PX, "--steps", STEPS, "--max-minutes", MAX_MINUTES)
+            self._okng("train", data, "--out", run, "--network", NETWORK, "--size", INPUT_PX, "--steps", STEPS,
+                       "--max-minutes", MAX_MINUTES)  # fmt: skip
         with self.timed("convert"):
             self._okng("convert", run, "--out", bundle)
         return bundle
