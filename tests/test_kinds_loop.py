@@ -97,7 +97,7 @@ def test_kinds_from_photos_to_the_board(products, shallow, okng, tmp_path, tunin
     assert verify(bundle).golden == len(opened.card.golden)
 
     fresh = tmp_path / "fresh"
-    write_dataset(fresh, count=20, ng_share=0.5, seed=9)
+    write_dataset(fresh, count=60, ng_share=0.5, seed=9)
     done = okng("evaluate", bundle, fresh, "--run", run, "--out", report, "--json")
     assert done.status == 0, done.err
     assert set(done.json["naming"]["confusion"]) <= {*KINDS.names, "good"}
