@@ -42,8 +42,8 @@ def write(folder: Path) -> None:
             for recorded in journal.record(entries):
                 say(f"row {recorded.id} {recorded.image.sha256}")
             for entry in entries:
-                if entry.inspection.sequence % 8 == 2:  # half of those that wait
-                    name = entry.inspection.id
+                name = entry.inspection.id
+                if entry.inspection.sequence % 4 == 2 and not waits(name):
                     journal.decide(name, Decision.ACCEPT, "ann", "", f"r-{name}")
                     say(f"decided {name}")
             journal.tidy()
@@ -84,8 +84,9 @@ def holds(reader: JournalReader, row) -> bool:
 
 
 def waits(name: str) -> bool:
-    """Whether `write` leaves that inspection undecided."""
-    return int(name.split("-")[1]) % 8 == 6
+    """Whether `write` leaves that inspection undecided: so few that over all cuts they never fill the bounds alone."""
+    sequence = int(name.split("-")[1])
+    return sequence % 8 == 6 and sequence < 24
 
 
 if __name__ == "__main__":
