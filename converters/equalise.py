@@ -18,6 +18,7 @@ from edge.contract.preprocess import centred
 
 STRONGEST = 32.0
 """A channel grows at most by this: one that hardly answers would only grow its noise."""
+BATCH = 16
 _PASSING = (layers.Add, layers.Dropout)
 
 
@@ -40,8 +41,9 @@ def equalise(network: keras.Model, images: np.ndarray) -> int:
         return 0
     probe = keras.Model(network.input, [member.output for stream in streams for member in stream.members])
     extremes: list[np.ndarray] = []
-    for image in images:
-        found = [np.abs(values).max(axis=(0, 1, 2)) for values in probe.predict_on_batch(centred(image[None]))]
+    for start in range(0, len(images), BATCH):
+        answers = probe.predict_on_batch(centred(images[start : start + BATCH]))
+        found = [np.abs(values).max(axis=(0, 1, 2)) for values in answers]
         extremes = [np.maximum(a, b) for a, b in zip(extremes, found, strict=True)] if extremes else found
     for stream in streams:
         own, extremes = extremes[: len(stream.members)], extremes[len(stream.members) :]

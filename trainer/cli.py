@@ -34,8 +34,10 @@ from trainer.pretrain.cli import pretrain
 @click.option("--plan", "plan_file", type=click.Path(path_type=Path),
               help="TOML file of how it learns: loss, pooling, schedule, recipe (docs/training.md).")  # fmt: skip
 @click.option("--recipe", metavar="NAME|FILE", help="How images are varied; `okng dataset augment` shows it. "
-              "Default: standard.")  # fmt: skip
-@click.option("--steps", type=click.IntRange(1), help="Training steps of 16 images. Default: 2000.")
+              "Default: standard, or the network's own.")  # fmt: skip
+@click.option(
+    "--steps", type=click.IntRange(1), help="Training steps of 16 images. Default: 1000, or the network's own."
+)
 @click.option("--max-minutes", type=click.FloatRange(0.05), help="Finish within this time on slow machines.")
 @click.option("--test-fold", type=click.IntRange(0), help="Keep this fold out, for the report.")
 @click.option("--colour", type=click.Choice(["grey", "bgr"]), help="Default: grey where the images are grey.")

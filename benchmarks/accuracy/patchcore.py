@@ -24,7 +24,7 @@ from trainer.framework import wake
 from trainer.networks import Choice
 
 POOL, BANK = 60_000, 6_000
-"""Patches drawn, and how many of them are in the bank: a tenth and a hundredth of 760 images of 28 x 28 places."""
+"""Patches drawn, and how many of them are in the bank: of 760 images of 14 x 14 places two in five, and one in 25."""
 PROJECTED = 32
 """Dimensions in which the coreset is chosen."""
 BLOCK = 4096

@@ -56,12 +56,8 @@ def new_file(out: Path) -> Iterator[BinaryIO]:
         raise UsageError(f"{out}: is already there; name a new file or remove it")
     try:
         out.absolute().parent.mkdir(parents=True, exist_ok=True)
-        with partial.open("wb") as file:
+        with _by_way_of(partial, out) as file:
             yield file
-            file.flush()
-            os.fsync(file.fileno())
-        partial.rename(out)
-        sync_folder(out.absolute().parent)
     except (HardwareError, FileNotFoundError):  # OSErrors too, but none of this place's making
         raise
     except OSError as error:
@@ -75,15 +71,22 @@ def write_file(path: Path, data: bytes) -> None:
     """`data` at `path`, whole or not at all, and on the disk when this returns. Raises OSError."""
     partial = path.with_name(f".{path.name}.partial")
     try:
-        with partial.open("wb") as file:
+        with _by_way_of(partial, path) as file:
             file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        partial.rename(path)
     except OSError:
         partial.unlink(missing_ok=True)
         raise
-    sync_folder(path.parent)
+
+
+@contextmanager
+def _by_way_of(partial: Path, path: Path) -> Iterator[BinaryIO]:
+    """A file to fill, which takes its place once its content is on the disk."""
+    with partial.open("wb") as file:
+        yield file
+        file.flush()
+        os.fsync(file.fileno())
+    partial.rename(path)
+    sync_folder(path.absolute().parent)
 
 
 def sync_folder(folder: Path) -> None:

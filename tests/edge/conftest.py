@@ -30,6 +30,15 @@ class Outcome:
     err: str
 
 
+@pytest.fixture(scope="session")
+def noise_frames(tmp_path_factory) -> Path:
+    """Three small frames of noise: each fit to be judged, and no two alike."""
+    folder, rng = tmp_path_factory.mktemp("frames"), np.random.default_rng(0)
+    for index in range(3):
+        assert cv2.imwrite(str(folder / f"{index}.png"), rng.integers(20, 240, (16, 20), np.uint8))
+    return folder
+
+
 @pytest.fixture(scope="session", autouse=True)
 def _importable() -> Iterator[None]:
     """Child processes find okng too, where it is not installed."""
@@ -47,6 +56,7 @@ def bundle() -> Path:
 @pytest.fixture(scope="session")
 def kinds_bundle(bundle: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A bundle that tells the kinds of `tests.edge.kinds` apart."""
+    pytest.importorskip("ai_edge_litert", reason="LiteRT brings the schema with which a model gets more maps")
     return write_kinds_bundle(bundle, tmp_path_factory.mktemp("kinds") / "bundle")
 
 

@@ -8,8 +8,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-import cv2
-import numpy as np
 import pytest
 
 from edge.camera import Patience, camera_from_uri, watch_camera
@@ -63,21 +61,13 @@ class Line:
         raise AssertionError(f"{now}, not {state}")
 
 
-@pytest.fixture(scope="module")
-def frames(tmp_path_factory):
-    folder, rng = tmp_path_factory.mktemp("frames"), np.random.default_rng(0)
-    for index in range(3):
-        assert cv2.imwrite(str(folder / f"{index}.png"), rng.integers(20, 240, (16, 20), np.uint8))
-    return folder
-
-
 @pytest.fixture
-def line(frames):
+def line(noise_frames):
     @contextmanager
     def run(options: str, *, free_run: bool = True, reopenings: int = 100_000) -> Iterator[Line]:
         patience = Patience(timeout_s=0.1, reopenings=reopenings, backoff_s=0.001, backoff_max_s=0.001)
         life, triggers, results, raised = Life(), Triggers(), queue.Queue(), []
-        camera = watch_camera(camera_from_uri(f"sim://{frames}?rate=100{options}"), patience)
+        camera = watch_camera(camera_from_uri(f"sim://{noise_frames}?rate=100{options}"), patience)
         with camera, NoSignal() as signal:
             inspector = Inspector(
                 camera, Pipeline(Agreeable(), signal, "3f9a01c2"), triggers, life, results,

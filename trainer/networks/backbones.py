@@ -67,12 +67,12 @@ def _lite0(_weights: None, input_tensor: keras.KerasTensor | None = None, input_
     return efficientnet_lite0(keras.Input(input_shape) if input_tensor is None else input_tensor)
 
 
-_BLOCKS = {8: "block4a_expand_activation", 16: "block6a_expand_activation"}
-
 BACKBONES = {
     "mobilenetv2": Backbone(_application("MobileNetV2"), _TF, {8: "block_6_expand_relu", 16: "block_13_expand_relu"}),
     "efficientnet-lite0": Backbone(_lite0, _LITE, {8: "block4a_expand_activation", 16: "block5c_add"}, published=False),
-    "efficientnetb0": Backbone(_application("EfficientNetB0"), _TORCH, _BLOCKS),
+    "efficientnetb0": Backbone(
+        _application("EfficientNetB0"), _TORCH, {8: "block4a_expand_activation", 16: "block6a_expand_activation"}
+    ),
     "resnet50": Backbone(_application("ResNet50"), _CAFFE, {8: "conv3_block4_out", 16: "conv4_block6_out"}),
     "vgg16": Backbone(_application("VGG16"), _CAFFE, {8: "block4_conv3", 16: "block5_conv3"}),
     "inceptionv3": Backbone(_application("InceptionV3"), _TF, {8: "mixed2", 16: "mixed7"}, reach={8: 13, 16: 21}),

@@ -9,7 +9,6 @@ PyTorch's format by ML Illustrated. Of them only what lies before the CAM head i
 
 from __future__ import annotations
 
-import io
 import pickle
 import struct
 import sys
@@ -20,7 +19,7 @@ from typing import Any, BinaryIO
 import keras
 import numpy as np
 
-from edge.contract.storage import write_file
+from edge.contract.storage import new_file
 from edge.errors import OkngError, UsageError
 from trainer.networks.lite import STAGES
 from trainer.networks.pretrained import body
@@ -32,7 +31,10 @@ _TYPES: dict[str, np.dtype[Any]] = {"FloatStorage": np.dtype(np.float32), "LongS
 
 
 def published_weights(file: Path, out: Path) -> None:
-    """Writes `out`, a .npz as `trainer.networks.pretrained.put_weights` reads it. Raises UsageError."""
+    """Writes `out`, a .npz as `trainer.networks.pretrained.put_weights` reads it, which must not be there yet.
+
+    Raises UsageError.
+    """
     try:
         with file.open("rb") as stream:
             arrays = read_torch(stream)
@@ -41,9 +43,8 @@ def published_weights(file: Path, out: Path) -> None:
     except (OSError, EOFError, KeyError, ValueError, TypeError, struct.error, pickle.UnpicklingError) as error:
         raise UsageError(f"{file}: holds no weights of EfficientNet-Lite0: {error}") from None
     values = [value for layer in body(model) for value in layer.get_weights()]
-    buffer = io.BytesIO()
-    np.savez_compressed(buffer, **{f"w{i:03}": value.astype(np.float16) for i, value in enumerate(values)})
-    write_file(out, buffer.getvalue())
+    with new_file(out) as file:
+        np.savez_compressed(file, **{f"w{i:03}": value.astype(np.float16) for i, value in enumerate(values)})
 
 
 def read_torch(stream: BinaryIO) -> Arrays:
@@ -120,6 +121,8 @@ def _put(model: keras.Model, arrays: Arrays) -> None:
 
 
 if __name__ == "__main__":
+    if len(sys.argv) != 3:
+        sys.exit("usage: python -m trainer.pretrain.published FILE.pth OUT.npz")
     try:
         published_weights(Path(sys.argv[1]), Path(sys.argv[2]))
     except OkngError as error:

@@ -34,21 +34,13 @@ def short_end(monkeypatch):
     monkeypatch.setattr("edge.camera.watched.CLOSE_S", 0.02)
 
 
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory):
-    folder, rng = tmp_path_factory.mktemp("frames"), np.random.default_rng(0)
-    for index in range(3):
-        assert cv2.imwrite(str(folder / f"{index}.png"), rng.integers(20, 240, (16, 20), np.uint8))
-    return folder
-
-
 @pytest.fixture
-def simulated(folder):
+def simulated(noise_frames):
     """Makes a watched simulated camera; what hangs is woken at the end."""
     made = []
 
     def make(options="", patience=QUICK, rate=100):
-        made.append(camera_from_uri(f"sim://{folder}?rate={rate}{options}"))
+        made.append(camera_from_uri(f"sim://{noise_frames}?rate={rate}{options}"))
         return WatchedCamera(made[-1], patience)
 
     yield make
@@ -147,8 +139,8 @@ def is_lost(found):
 
 
 @pytest.mark.parametrize("fault", REASONS)
-def test_a_fault_is_told_and_got_over_and_its_frames_are_never_given(simulated, folder, fault):
-    good = [cv2.imread(str(path), cv2.IMREAD_UNCHANGED) for path in folder.iterdir()]
+def test_a_fault_is_told_and_got_over_and_its_frames_are_never_given(simulated, noise_frames, fault):
+    good = [cv2.imread(str(path), cv2.IMREAD_UNCHANGED) for path in noise_frames.iterdir()]
     with simulated(f"&fault={fault}&after=3&lasting=3") as camera:
         before = read_until(camera, lambda found: is_trouble(found) and REASONS[fault] in found)
         assert camera.check().startswith(camera.name)
@@ -263,6 +255,6 @@ def test_the_pauses_double_up_to_their_limit():
     assert Patience().pause_s(10**6) == 30
 
 
-def test_only_live_cameras_are_watched(folder):
-    assert isinstance(watch_camera(FileCamera(folder), QUICK), FileCamera)
-    assert isinstance(watch_camera(camera_from_uri(f"sim://{folder}"), QUICK), WatchedCamera)
+def test_only_live_cameras_are_watched(noise_frames):
+    assert isinstance(watch_camera(FileCamera(noise_frames), QUICK), FileCamera)
+    assert isinstance(watch_camera(camera_from_uri(f"sim://{noise_frames}"), QUICK), WatchedCamera)
