@@ -38,6 +38,9 @@ from trainer.metrics import map_correlation
 from trainer.run import Inputs, Run
 from trainer.train import predict_maps
 
+GOLDEN_TOLERANCE = 4
+"""In units of the map: how far two runtimes' int8 kernels were seen apart at this headroom (docs/decisions/0008)."""
+
 
 @dataclass(frozen=True, slots=True)
 class Wish:
@@ -84,8 +87,9 @@ def convert(run: Run, out: Path, tell: Tell, wish: Wish = Wish()) -> Converted:
     def measure(model: bytes) -> _Measured:
         engine = Engine(model)
         maps = _maps(engine, inputs.validation)
-        found = _calibrated(run, inputs, maps, wish)
-        parity = compare(float_maps, maps, found.pooling, found.thresholds, run.record.classes)
+        before, after = inputs.validation_logits, _as_held(run, inputs, float_maps, maps)
+        found = _calibrated(run, inputs, after, wish)
+        parity = compare((float_maps, maps), (before, after), found.pooling, found.thresholds, run.record.classes)
         return _Measured(engine, found, parity)
 
     tell("quantising …")
@@ -138,6 +142,7 @@ def _card(run: Run, kind: Format, measured: _Measured, golden: list[GoldenFrame]
         pooling=found.pooling,
         thresholds=found.thresholds,
         golden=tuple(golden),
+        golden_tolerance_units=GOLDEN_TOLERANCE,
         parity=measured.parity,
         calibration=found.calibration,
         training=record.training,
@@ -145,19 +150,23 @@ def _card(run: Run, kind: Format, measured: _Measured, golden: list[GoldenFrame]
 
 
 def compare(
-    float_maps: np.ndarray, int8_maps: np.ndarray, pooling: Pooling, thresholds: Thresholds, classes: Classes
-) -> Parity:
-    """Maps (n, rows, columns, classes) of two networks on the same inputs, both judged as the bundle judges."""
-    merged = [ng_map(maps, classes) for maps in (float_maps, int8_maps)]
-    before, after = (ng_probability(pool(maps, pooling), pooling.temperature) for maps in merged)
+    maps: tuple[np.ndarray, np.ndarray], logits: tuple[np.ndarray, np.ndarray], pooling: Pooling,
+    thresholds: Thresholds, classes: Classes,
+) -> Parity:  # fmt: skip
+    """A network before and after, on the same inputs, both judged as the bundle judges.
+
+    `maps` (n, rows, columns, classes) each, and of the scores the pooled `logits` (n, 1) each.
+    """
+    merged = [ng_map(each, classes) for each in maps]
+    before, after = (ng_probability(each, pooling.temperature) for each in logits)
     verdicts = [[thresholds.verdict(score) for score in scores.tolist()] for scores in (before, after)]
     names = [
-        [name_kind(each, pooling, classes, verdict) for each, verdict in zip(maps, found, strict=True)]
-        for maps, found in zip((float_maps, int8_maps), verdicts, strict=True)
+        [name_kind(each, pooling, classes, verdict) for each, verdict in zip(side, found, strict=True)]
+        for side, found in zip(maps, verdicts, strict=True)
     ]
     gap = np.abs(before - after)
     return Parity(
-        images=len(int8_maps),
+        images=len(after),
         equal_verdicts=_equal(verdicts),
         score_difference_mean=float(gap.mean()),
         score_difference_max=float(gap.max()),
@@ -175,14 +184,16 @@ def _maps(engine: Engine, inputs: np.ndarray) -> np.ndarray:
     return np.stack([dequantise(engine.invoke(each), output.scale, output.zero_point) for each in inputs])
 
 
-def _calibrated(run: Run, inputs: Inputs, maps: np.ndarray, wish: Wish) -> Calibrated:
+def _as_held(run: Run, inputs: Inputs, float_maps: np.ndarray, maps: np.ndarray) -> np.ndarray:
+    """The logits of the held images (n, 1), moved by what the format changes in the network's."""
+    given, made = (pool(ng_map(each, run.record.classes), run.record.pooling) for each in (float_maps, maps))
+    return inputs.validation_logits + made - given
+
+
+def _calibrated(run: Run, inputs: Inputs, logits: np.ndarray, wish: Wish) -> Calibrated:
     before = run.record.calibration
     wanted = wish.target or (before.target if before else Target())
-    held = Held(
-        pool(ng_map(maps, run.record.classes), run.record.pooling),
-        inputs.validation_truth,
-        run.validation_groups(len(maps)),
-    )
+    held = Held(logits, inputs.validation_truth, run.validation_groups(len(logits)))
     return calibrate(held, wanted, run.record.pooling, wish.format)
 
 

@@ -18,12 +18,11 @@ from keras import layers
 from converters.trace import Seen
 from edge.contract.preprocess import centred
 from trainer.networks.layers import ADAPT
+from trainer.networks.rounding import kernels_of, rounded
 from trainer.train import predict_maps
 
 AT_REST = (layers.InputLayer, layers.Dropout, layers.SpatialDropout2D)
 """These do nothing to a value, or are not there after training."""
-LEVELS = 127
-"""A weight is a whole number from -127 to 127 times its channel's scale."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,8 +49,8 @@ def fine_tune(
         layer.trainable = layer.name != ADAPT
     images = np.concatenate([calibration[:, ::down, ::across] for down in (1, -1) for across in (1, -1)])
     targets = predict_maps(network, images)
-    student = _rounding_twin(network, calibration, percentile)
-    kernels = [(kernel, axes) for layer in student.layers for kernel, axes in _kernels(layer)]
+    student = rounding_twin(network, calibration, percentile)
+    kernels = [(kernel, axes) for layer in student.layers for kernel, axes in kernels_of(layer)]
     optimizer = keras.optimizers.Adam(tuning.rate, clipnorm=1.0)
     variables, spread = student.trainable_variables, float(targets.var()) + 1e-6
     optimizer.build(variables)
@@ -60,7 +59,7 @@ def fine_tune(
     def step(images: tf.Tensor, maps: tf.Tensor) -> None:
         exact = [tf.identity(kernel.value) for kernel, _ in kernels]
         for kernel, axes in kernels:
-            kernel.assign(_rounded(kernel.value, axes))
+            kernel.assign(rounded(kernel.value, axes))
         with tf.GradientTape() as tape:
             loss = tf.reduce_mean(tf.square(student(images, training=False) - maps)) / spread
         gradients = tape.gradient(loss, variables)
@@ -75,8 +74,11 @@ def fine_tune(
         step(tf.constant(centred(images[chosen])), tf.constant(targets[chosen]))
 
 
-def _rounding_twin(network: keras.Model, calibration: np.ndarray, percentile: float) -> keras.Model:
-    """A network of the same layers, sharing their weights, that rounds each activation as int8 will."""
+def rounding_twin(network: keras.Model, calibration: np.ndarray, percentile: float) -> keras.Model:
+    """A network of the same layers, sharing their weights, that rounds each activation as int8 will; not its weights.
+
+    Ranges are those that `calibration`, model inputs (n, height, width, channels) uint8, asks for.
+    """
     points = _Points()
     plain = _rebuilt(network, points)
     probe = keras.Model(plain.inputs, points.tensors)
@@ -148,26 +150,9 @@ def _is_folded(layer: layers.Layer) -> bool:
         return False
     (taker,) = takers.values()
     if isinstance(taker, layers.BatchNormalization):
-        return bool(_kernels(layer))
+        return bool(kernels_of(layer))
     activation = getattr(getattr(taker, "activation", None), "__name__", "")
     return isinstance(taker, layers.ReLU) or (isinstance(taker, layers.Activation) and activation in ("relu", "relu6"))
-
-
-def _kernels(layer: layers.Layer) -> list[tuple[keras.Variable, tuple[int, ...]]]:
-    """The weights that int8 rounds, each with the axes over which one channel's scale is shared."""
-    found = []
-    for variable in layer.weights:  # those that training left alone are rounded too
-        if len(variable.shape) < 2:
-            continue
-        depthwise = isinstance(layer, layers.DepthwiseConv2D) or "depthwise" in variable.name
-        own = {2, 3} if depthwise else {2} if isinstance(layer, layers.Conv2DTranspose) else {len(variable.shape) - 1}
-        found.append((variable, tuple(axis for axis in range(len(variable.shape)) if axis not in own)))
-    return found
-
-
-def _rounded(kernel: tf.Tensor, axes: tuple[int, ...]) -> tf.Tensor:
-    scale = tf.maximum(tf.reduce_max(tf.abs(kernel), axes, keepdims=True), 1e-12) / LEVELS
-    return tf.round(kernel / scale) * scale
 
 
 def _as_list(found: Any) -> list[np.ndarray]:

@@ -25,11 +25,9 @@ from edge.contract.preprocess import CENTRE, centred
 from edge.errors import DataError
 from edge.inference.quiet import quiet
 
-MAP_HEADROOM = 4.0
-"""How much wider the map's range is than calibration saw. One unit is then not finer than what the rounding of other
-kernels changes, and a fault stronger than any seen does not clip."""
-MAPS_HEADROOM = 2.0
-"""The same where there are several maps: their range is about twice that of ng against ok, which is what counts."""
+MAP_HEADROOM = 2.0
+"""How much wider the map's range is than calibration saw: a fault stronger than any seen does not clip, and a unit is
+not much finer than what the rounding of other kernels changes (docs/decisions/0008)."""
 FLOAT_HEADROOM = 1.5
 """The same for the float formats: kernels hardly differ there, and only the stronger fault is left to think of."""
 
@@ -46,7 +44,7 @@ class Source:
         """Raises DataError when TFLite has no operator for a layer, or the network gives values that are no numbers."""
         self.model = _to_tflite(network)
         graph = Graph(self.model)
-        self._image, self._map, self._maps = graph.input, graph.output, graph.shape(graph.output)[-1]
+        self._image, self._map = graph.input, graph.output
         floats = [index for index in graph.activations() if graph.type(index) == "float32"]
         self.seen = observe(self.model, floats, centred(calibration))
         for index, seen in self.seen.items():
@@ -62,8 +60,7 @@ class Source:
         for index, seen in self.seen.items():
             low, high = seen.range(percentile)
             found[index] = (low, max(high, low + 1e-6))  # a feature that never answers has a range of nothing
-        headroom = MAP_HEADROOM if self._maps == 1 else MAPS_HEADROOM
-        return {**found, self._image: (-float(CENTRE), 255.0 - CENTRE), self._map: self.map_range(headroom)}
+        return {**found, self._image: (-float(CENTRE), 255.0 - CENTRE), self._map: self.map_range(MAP_HEADROOM)}
 
     def map_range(self, headroom: float) -> tuple[float, float]:
         """The map's range, widened about its middle by this factor."""

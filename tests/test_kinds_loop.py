@@ -137,17 +137,20 @@ def test_a_network_of_other_maps_than_its_run_tells_of_is_refused(tiny_run, okng
 
 def test_int8_is_compared_on_the_one_map_and_on_the_names():
     from converters.convert import compare
-    from edge.contract.cam import Pooling, Thresholds
+    from edge.contract.cam import Pooling, Thresholds, ng_map, pool
+
+    def alike(before, after, classes=KINDS):
+        logits = tuple(pool(ng_map(maps, classes), Pooling()) for maps in (before, after))
+        return compare((before, after), logits, Pooling(), Thresholds(0.5, 0.5), classes)
 
     maps = np.random.default_rng(0).normal(0, 3, (6, 4, 4, 5)).astype(np.float32)
     shared = maps + np.random.default_rng(1).normal(0, 9, (6, 4, 4, 1)).astype(np.float32)
-    band = Thresholds(0.5, 0.5)
-    found = compare(maps, shared, Pooling(), band, KINDS)
+    found = alike(maps, shared)
     assert found.map_correlation == pytest.approx(1)
     assert (found.equal_kinds, found.equal_verdicts) == (1.0, 1.0)
     swapped = maps[..., [0, 1, 3, 2, 4]]
-    found = compare(maps, swapped, Pooling(), band, KINDS)
+    found = alike(maps, swapped)
     assert found.equal_kinds is not None
     assert found.equal_kinds < 1
     assert found.map_correlation == pytest.approx(1)
-    assert compare(maps[..., :1], maps[..., :1], Pooling(), band, Classes()).equal_kinds is None
+    assert alike(maps[..., :1], maps[..., :1], Classes()).equal_kinds is None

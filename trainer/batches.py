@@ -45,6 +45,17 @@ class Part:
         return UNKNOWN if self.kinds is None else int(self.kinds[index])
 
 
+def joined(first: Part, second: Part) -> Part:
+    """Both as one."""
+    kinds = None if first.kinds is None or second.kinds is None else np.concatenate([first.kinds, second.kinds])
+    return Part(
+        np.concatenate([first.inputs, second.inputs]),
+        np.concatenate([first.truth, second.truth]),
+        [*first.masks, *second.masks],
+        kinds,
+    )
+
+
 class Source(Protocol):
     """What training draws from."""
 

@@ -45,6 +45,8 @@ class Plan(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True
     validations: Annotated[int, msgspec.Meta(ge=1)] = 16
     patience: Share = 0.5
     """Share of the steps without a better validation after which it ends early; 1: never."""
+    refit: bool = True
+    """Once the validation part has chosen thresholds: learn anew from all parts, the validation ones too."""
     seed: Annotated[int, msgspec.Meta(ge=0, lt=2**32)] = 0
     max_seconds: Annotated[float, msgspec.Meta(gt=0.0)] | None = None
     """Finish within this time: on a slow machine the schedule follows the clock."""

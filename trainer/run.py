@@ -9,7 +9,7 @@ import csv
 import io
 import zipfile
 import zlib
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
@@ -42,12 +42,14 @@ class RunRecord(msgspec.Struct, frozen=True, kw_only=True):
 class Inputs:
     """Model inputs kept for conversion: some of the training part to calibrate with, all of the validation part.
 
-    Each is (n, height, width, channels) uint8.
+    Each is (n, height, width, channels) uint8. `validation_logits` (n, 1) are what a network gave that had not learned
+    from the validation part, pooled: what thresholds are chosen on.
     """
 
     calibration: np.ndarray
     validation: np.ndarray
     validation_truth: np.ndarray
+    validation_logits: np.ndarray
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +75,7 @@ class Run:
         """What was kept for conversion."""
         try:
             with np.load(self.path / INPUTS) as arrays:
-                return Inputs(arrays["calibration"], arrays["validation"], arrays["validation_truth"])
+                return Inputs(*(arrays[each.name] for each in fields(Inputs)))
         except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, zlib.error) as error:
             raise DataError(f"{self.path / INPUTS}: cannot be read: {_first_line(error)}; train again") from None
 

@@ -21,7 +21,7 @@ from edge.contract.card import Target
 from edge.contract.preprocess import PreprocessSpec, preprocess
 from edge.contract.storage import new_folder
 from trainer import run as runs
-from trainer.batches import Batches, Part
+from trainer.batches import Batches, Part, joined
 from trainer.calibrate import Held, calibrate
 from trainer.calibration_set import choose_calibration
 from trainer.checkpoint import Checkpoint, identity_of, state_of
@@ -106,9 +106,15 @@ def run_training(request: Request, listener: Listener) -> dict[str, Any]:
             learning, held = (_with_kinds(side, classes) for side in (learning, held))
         with tensorboard(folder / runs.LOGS) as board, mlflow_run(request.out.name, _settings(request)) as flow:
             trained = _train(request, learning.part, held.part, classes, listener, (board, flow), gpus, state)
+        final, again = trained, state.with_name(f"{state.name}-again")
+        if request.plan.refit:
+            listener.say("learning anew from all parts, the validation ones too")
+            whole = joined(learning.part, held.part)
+            final = _train(request, whole, None, classes, listener, (), gpus, again)
         listener.say("choosing thresholds on the validation part")
-        found = _write_run(folder, request, spec, split, loaded, learning, held, trained, classes)
-    state.unlink(missing_ok=True)
+        found = _write_run(folder, request, spec, split, loaded, learning, held, trained, final, classes)
+    for file in (state, again):
+        file.unlink(missing_ok=True)
     return found
 
 
@@ -125,19 +131,23 @@ def _settings(request: Request) -> dict[str, Any]:
 
 
 def _train(
-    request: Request, learning: Part, held: Part, classes: Classes, listener: Listener, logs: tuple[Log, ...],
+    request: Request, learning: Part, held: Part | None, classes: Classes, listener: Listener, logs: tuple[Log, ...],
     gpus: list[str], state: Path,
 ) -> Trained:  # fmt: skip
     """Goes on where an interrupted training of the same plan and images stood."""
-    keras.utils.set_random_seed(request.plan.seed)
+    plan = request.plan
+    if plan.refit and plan.max_seconds:
+        plan = msgspec.structs.replace(plan, max_seconds=plan.max_seconds / 2)
+    keras.utils.set_random_seed(plan.seed)
     tf.config.experimental.enable_op_determinism()
-    chosen, plan = request.network, request.plan
+    chosen = request.network
     network = assemble(
         chosen.name, learning.inputs.shape[1:], len(classes.names), chosen.weights, chosen.tuning, **chosen.options
     )
-    for concern in int8_concerns(network.model):
+    for concern in int8_concerns(network.model) if held else ():
         listener.say(f"int8 may cost accuracy: {concern}")
-    checkpoint = Checkpoint(state, f"{identity_of(plan, learning, held)} {chosen} {classes}")
+    parts = [learning, held] if held else [learning]
+    checkpoint = Checkpoint(state, f"{identity_of(plan, *parts)} {chosen} {classes}")
     if state.exists():
         listener.say("going on with the training that was interrupted")
 
@@ -148,7 +158,8 @@ def _train(
     if chosen.tuning.way == "frozen-cached":
         listener.say("computing the features of all images")
         features = FeatureBatches(as_features(network, learning), plan)
-        trained = train(network.head, features, as_features(network, held), plan, tell, checkpoint, classes, gpus)
+        kept = as_features(network, held) if held else None
+        trained = train(network.head, features, kept, plan, tell, checkpoint, classes, gpus)
         trained.model = network.model
     else:
         source = Batches(learning, network.model.output_shape[1:3], plan)
@@ -201,12 +212,14 @@ def _mask(sample: Sample, request: Request) -> np.ndarray | None:
 
 def _write_run(
     folder: Path, request: Request, spec: PreprocessSpec, split: Split, loaded: Loaded, learning: _Side, held: _Side,
-    trained: Trained, classes: Classes,
+    trained: Trained, final: Trained, classes: Classes,
 ) -> dict[str, Any]:  # fmt: skip
+    """`trained` has not learned from `held`, so it is what the thresholds and the report stand on; `final` is kept."""
     maps = ng_map(predict_maps(trained.model, held.part.inputs), classes)
     judged = Held(pool(maps, request.plan.pooling), held.part.truth, [sample.group for sample in held.samples])
     found = calibrate(judged, request.target, request.plan.pooling, "float")
     facts = _facts(request, split, loaded, learning, held, trained, found.scores)
+    facts["train_seconds"] = round(trained.seconds + (final.seconds if final is not trained else 0), 1)
     record = runs.RunRecord(
         name=request.data.resolve().name,
         preprocess=spec,
@@ -216,7 +229,7 @@ def _write_run(
         classes=classes,
         training=facts,
     )
-    trained.model.save(folder / runs.MODEL)
+    final.model.save(folder / runs.MODEL)
     (folder / runs.RECORD).write_bytes(msgspec.json.format(msgspec.json.encode(record), indent=1))
     part = learning.part
     np.savez_compressed(
@@ -224,6 +237,7 @@ def _write_run(
         calibration=part.inputs[choose_calibration(part.inputs, part.truth, CALIBRATION_IMAGES, request.plan.seed)],
         validation=held.part.inputs,
         validation_truth=held.part.truth,
+        validation_logits=judged.pooled,
     )
     known = {sample.name: sample for sample in loaded.samples}
     placed = Split(*([known.get(s.name, s) for s in part] for part in (split.train, split.validation, split.test)))
@@ -269,7 +283,6 @@ def _facts(
         "best_f1_threshold": best_f1_threshold(held.part.truth, scores),
         "weights": int(trained.model.count_params()),
         "best_step": trained.best_step,
-        "train_seconds": round(trained.seconds, 1),
         "network": request.network.facts(),
         "plan": msgspec.to_builtins(request.plan),
         "versions": {

@@ -49,10 +49,12 @@ class Trained:
 
 
 def train(
-    model: keras.Model, source: Source, held: Part, plan: Plan, tell: Tell, checkpoint: Checkpoint | None = None,
-    classes: Classes = BINARY, devices: Sequence[str] = (),
+    model: keras.Model, source: Source, held: Part | None, plan: Plan, tell: Tell,
+    checkpoint: Checkpoint | None = None, classes: Classes = BINARY, devices: Sequence[str] = (),
 ) -> Trained:  # fmt: skip
     """Trains `model` on batches from `source`; `held` chooses the weights to keep, by average precision of ng.
+
+    Without it the last ones are kept, and nothing ends early.
 
     With a checkpoint the state is saved at each validation, and training goes on from what it holds. `devices` are
     those of `trainer.learner.gpus_for`.
@@ -68,7 +70,10 @@ def train(
         course.learn(images, targets, losses)
         figures = None
         if course.step % max(1, plan.steps // plan.validations) == 0 or course.is_done:
-            figures = course.validate(held, losses)
+            if held is None:
+                course.keep()
+            else:
+                figures = course.validate(held, losses)
             losses.clear()
             if checkpoint is not None:
                 checkpoint.save(course)
@@ -108,10 +113,13 @@ class _Course:
             moved = zip(self.average, self.learner.get_weights(), strict=True)
             self.average = [old + (1 - decay) * (new - old) for old, new in moved]
 
+    def keep(self) -> None:
+        """Keeps the weights as they are now."""
+        self.best, self.best_step = self._averaged(), self.step
+
     def validate(self, held: Part, losses: list[float]) -> dict[str, float]:
         """Figures of the averaged weights on `held`; they are kept where they are the best so far."""
-        moving = self.learner.get_weights()
-        kept = self.average if self.plan.ema else moving
+        moving, kept = self.learner.get_weights(), self._averaged()
         self.model.set_weights(kept)
         maps = predict_maps(self.model, held.inputs)
         self.learner.set_weights(moving)
@@ -122,6 +130,9 @@ class _Course:
         if (figures := self._smoothed()) >= self.best_figures:
             self.best, self.best_figures, self.best_step = kept, figures, self.step
         return record
+
+    def _averaged(self) -> list[np.ndarray]:
+        return self.average if self.plan.ema else self.learner.get_weights()
 
     def _smoothed(self) -> tuple[float, ...]:
         """The mean of the last figures: among a few parts the best of many validations is luck as much as merit."""

@@ -1,12 +1,13 @@
-"""Channels of linear streams get equal ranges, and the network stays the function that it was."""
+"""Channels get equal ranges, and the network stays the function that it was."""
 
 import keras
 import numpy as np
 import pytest
 from keras import layers
 
-from converters.equalise import equalise, find_streams
+from converters.equalise import ROOM, equalise, find_streams
 from trainer.networks.registry import build
+from trainer.networks.rounding import kernels_of, rounded
 from trainer.train import predict_maps
 
 SHAPE = (32, 32, 1)
@@ -58,8 +59,56 @@ def test_where_anything_else_takes_them_nothing_is_touched(images, last):
     assert all(np.array_equal(a, b) for a, b in zip(before, network.get_weights(), strict=True))
 
 
+def bounded(taker=None, limit=None, branch=False) -> keras.Model:
+    """Four channels of very different sizes behind a ReLU6, then one taker; or anything else in their places."""
+    inputs = keras.Input(SHAPE)
+    norm = layers.BatchNormalization(name="norm")
+    x = (limit or layers.ReLU(6.0))(norm(layers.Conv2D(4, 3, padding="same", name="first")(inputs)))
+    y = (taker or layers.Conv2D(4, 1, name="taker"))(x)
+    network = keras.Model(inputs, layers.Conv2D(1, 1, name="cam")(layers.Add()([x, y]) if branch else y))
+    sizes = np.array([6, 1, 0.01, 0])
+    norm.set_weights([sizes / 100, np.array([1, 0.1, 0.001, -1]), np.zeros(4), np.ones(4)])
+    return network
+
+
+@pytest.mark.parametrize("taker", [None, layers.DepthwiseConv2D(3)])
+def test_below_a_bound_channels_grow_with_room_for_what_was_not_seen(images, taker):
+    network = bounded(taker)
+    before, gamma = predict_maps(network, images), network.get_layer("norm").gamma.numpy()
+    limited = keras.Model(network.input, network.layers[3].output)
+    reach = limited.predict_on_batch(images.astype(np.float32) - 128).max(axis=(0, 1, 2))
+    assert equalise(network, images) == 1
+    grown = network.get_layer("norm").gamma.numpy()[:3] / gamma[:3]
+    np.testing.assert_allclose(grown, np.clip(6 / ROOM / reach[:3], 1, 32), rtol=1e-4)
+    assert grown.max() > 2
+    assert network.get_layer("norm").beta[3] == -1, "a channel that never answered stays as it is"
+    np.testing.assert_allclose(predict_maps(network, images), before, rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    "made", [{"limit": layers.ReLU()}, {"limit": layers.ReLU(6.0, negative_slope=0.1)}, {"branch": True},
+             {"taker": layers.AveragePooling2D(2)}, {"taker": layers.Conv2D(4, 1, groups=2)}],
+)  # fmt: skip
+def test_a_bound_with_anything_else_about_it_is_left_alone(images, made):
+    network = bounded(**made)
+    before = network.get_weights()
+    assert equalise(network, images) == 0
+    assert all(np.array_equal(a, b) for a, b in zip(before, network.get_weights(), strict=True))
+
+
+@pytest.mark.parametrize("make", [bottleneck, bounded])
+def test_takers_that_are_rounded_stay_rounded(images, make):
+    network = make()
+    ((kernel, axes),) = kernels_of(network.get_layer("taker"))
+    kernel.assign(rounded(kernel.value, axes))
+    before = network.get_weights()
+    assert equalise(network, images) == 0
+    assert all(np.array_equal(a, b) for a, b in zip(before, network.get_weights(), strict=True))
+
+
 def test_which_streams_the_networks_have():
-    lite = list(find_streams(build("efficientnet-lite0", (64, 64, 1))))
+    found = list(find_streams(build("efficientnet-lite0", (64, 64, 1))))
+    lite = [stream for stream in found if stream.bound is None]
     assert [[layer.name for layer in stream.sources] for stream in lite] == [
         ["block1a_project_bn"],
         ["block2a_project_bn", "block2b_project_bn"],
@@ -68,4 +117,7 @@ def test_which_streams_the_networks_have():
         ["block5a_project_bn", "block5b_project_bn", "block5c_project_bn"],
     ]
     assert [layer.name for layer in lite[-1].takers] == ["block5b_expand_conv", "block5c_expand_conv", "cam"]
+    bounded = [(stream.members[0].name, stream.takers[0].name) for stream in found if stream.bound == 6]
+    assert bounded[:2] == [("stem_activation", "block1a_dwconv"), ("block1a_activation", "block1a_project_conv")]
+    assert len(bounded) == 1 + 1 + 2 * 10
     assert list(find_streams(build("house-s", (64, 64, 1)))) == []

@@ -14,7 +14,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from edge.contract.cam import Thresholds
+from edge.contract.cam import Thresholds, pool
+from edge.contract.preprocess import centred
 from trainer.dataset import read_samples
 from trainer.run import read_run
 
@@ -105,6 +106,25 @@ def test_what_is_kept_for_conversion(tiny_run):
     assert len(inputs.validation) == len(inputs.validation_truth) == sum(facts["images"]["validation"].values())
     assert inputs.validation_truth.any()
     assert not inputs.validation_truth.all()
+
+
+def test_it_learns_anew_from_all_parts_once_some_have_chosen_the_thresholds(tiny_run, okng, tmp_path):
+    (tmp_path / "plan.toml").write_text("refit = false\n")
+    few = ("--network", "house-m", "--size", 64, "--steps", 12, "--json", "--plan", tmp_path / "plan.toml")
+    once = okng("train", tiny_run.parts, "--out", tmp_path / "once", *few)
+    assert once.status == 0, once.err
+    before, after = read_run(tmp_path / "once"), read_run(tiny_run.run)
+    for key in ("validation_ap", "best_step"):
+        assert tiny_run.train.json[key] == pytest.approx(once.json[key])
+    assert tiny_run.train.json["thresholds"] == pytest.approx(once.json["thresholds"])
+    held = [run.inputs().validation_logits for run in (before, after)]
+    np.testing.assert_allclose(held[0], held[1], atol=1e-5)
+    given = [
+        pool(run.model().predict_on_batch(centred(run.inputs().validation)), run.record.pooling)
+        for run in (before, after)
+    ]
+    np.testing.assert_allclose(held[0], given[0], atol=1e-5)
+    assert np.abs(held[1] - given[1]).max() > 1e-3, "what is kept is another network"
 
 
 def test_provenance_names_every_image_with_its_part_and_digest(tiny_run):
@@ -300,7 +320,8 @@ def test_an_interrupt_anywhere_is_cleaned_up(photos, okng, tmp_path, monkeypatch
         done = okng(*train, "--json")
     assert (done.status, done.complaint) == (130, "okng: interrupted")
     left = {path.name for path in tmp_path.iterdir()} - {"photos"}
-    assert left == ({".run.training"} if where == "render_report" else set()), "a training that has ended is not lost"
+    states = {".run.training", ".run.training-again"} if where == "render_report" else set()
+    assert left == states, "trainings that have ended are not lost"
     if left:
         done = okng(*train)
         assert done.status == 0, done.err

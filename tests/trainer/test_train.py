@@ -75,6 +75,26 @@ def test_the_same_seed_and_data_give_the_same_network(trained):
     assert_equal_networks(trained, run())
 
 
+@pytest.mark.parametrize("ema", [0.0, 0.9])
+def test_without_a_part_to_choose_by_the_last_weights_are_kept(ema, tmp_path):
+    plan = small_plan(ema=ema, patience=0.0)
+
+    def learn(checkpoint: Checkpoint | None = None, tell: training.Tell = lambda _progress: None) -> Trained:
+        model = small_network()
+        return train(model, Batches(part(), model.output_shape[1:3], plan), None, plan, tell, checkpoint)
+
+    def interrupt(progress: Progress) -> None:
+        if progress.step == 3:
+            raise KeyboardInterrupt
+
+    whole = learn()
+    assert (whole.best_step, whole.history) == (4, [])
+    checkpoint = Checkpoint(tmp_path / "state", "this one")
+    with pytest.raises(KeyboardInterrupt):
+        learn(checkpoint, interrupt)
+    assert_equal_networks(whole, learn(checkpoint))
+
+
 def test_another_seed_gives_another_network(trained):
     assert run(steps=1, seed=1).history[0]["loss"] != pytest.approx(trained.history[0]["loss"], abs=1e-6)
 

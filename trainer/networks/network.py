@@ -15,6 +15,7 @@ from edge.contract.preprocess import centred
 from edge.errors import UsageError
 from trainer.networks.layers import ADAPT, CAM, CAM_DROPOUT
 from trainer.networks.registry import build
+from trainer.networks.rounding import round_what_stands_still
 from trainer.networks.tuning import Tuning
 from trainer.networks.weights import start
 
@@ -44,7 +45,8 @@ def assemble(
 ) -> Network:  # fmt: skip
     """The network `name` with its first weights, set to learn as `tuning` says; without one, all of it learns.
 
-    Options as for `build`, weights as for `trainer.networks.weights.start`. Raises UsageError.
+    Options as for `build`, weights as for `trainer.networks.weights.start`. Kernels that do not learn are rounded as
+    int8 will round them. Raises UsageError.
     """
     tuning = tuning or Tuning()
     model = build(name, shape, classes, **options)
@@ -58,6 +60,8 @@ def assemble(
     for layer in model.layers:
         learns = learns or layer.name == first
         layer.trainable = learns and layer.name != ADAPT
+    if learned:
+        round_what_stands_still(model)
     middle = model.get_layer(_head_start(model)).input
     halves = keras.Model(model.input, middle), keras.Model(middle, model.output)
     return Network(name, model, *halves, tuning, first)

@@ -43,8 +43,8 @@ def published_weights(file: Path, out: Path) -> None:
     except (OSError, EOFError, KeyError, ValueError, TypeError, struct.error, pickle.UnpicklingError) as error:
         raise UsageError(f"{file}: holds no weights of EfficientNet-Lite0: {error}") from None
     values = [value for layer in body(model) for value in layer.get_weights()]
-    with new_file(out) as file:
-        np.savez_compressed(file, **{f"w{i:03}": value.astype(np.float16) for i, value in enumerate(values)})
+    with new_file(out) as partial:
+        np.savez_compressed(partial, **{f"w{i:03}": value.astype(np.float16) for i, value in enumerate(values)})
 
 
 def read_torch(stream: BinaryIO) -> Arrays:
