@@ -144,6 +144,7 @@ def _calibration(subject: Subject) -> dict[str, Any] | None:
         "temperature": subject.pooling.temperature,
         "review": found.review,
         "promises": calibration_table(found),
+        "refit": bool(subject.about.get("plan", {}).get("refit")),
     }
 
 

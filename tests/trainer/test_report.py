@@ -2,6 +2,7 @@
 
 import base64
 import re
+from dataclasses import replace
 from html.parser import HTMLParser
 
 import matplotlib as mpl
@@ -69,7 +70,7 @@ def full(part, judged):
     bound = Bound(asked=0.02, images=9, parts=9, beyond=0, bound=0.1, kept=True, limit=0.28)
     calibration = Calibration(scores="int8", target=Target(), escape=bound, false_reject=bound, review=0.1)
     samples = [part() for _ in range(4)] + [part(80), part(20, kind="<i>dot</i>"), part(90, side=8)]
-    about = {"made by": "okng", "plan": {"seed": 7}, "unreadable": ["a.png"]}
+    about = {"made by": "okng", "plan": {"seed": 7, "refit": True}, "unreadable": ["a.png"]}
     return judged(samples, calibration=calibration, parity=Parity(5, 0.8, 0.01, 0.1, 0.99), about=about)
 
 
@@ -90,6 +91,12 @@ def test_everything_known_is_on_one_page_that_fetches_nothing(full):
         "light +20 %", "<i>dot</i>", "plan seed 7", "validation AUROC 0.900, validation average precision 0.800",
     ):  # fmt: skip
         assert expected in page.text + " ".join(words for _, words in page.images), expected
+
+
+def test_it_says_whether_the_kept_network_has_learned_from_what_chose_its_thresholds(full):
+    assert "The one that is kept was then trained anew" in render(full)[1].text
+    once = replace(full, subject=replace(full.subject, about={"plan": {"refit": False}}))
+    assert "trained anew" not in render(once)[1].text
 
 
 def test_diagrams_are_the_same_each_time(evaluation):
