@@ -7,6 +7,8 @@ Straight-through estimation (Bengio et al. 2013; Jacob et al. 2018), with the fl
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,7 +20,7 @@ from keras import layers
 from converters.trace import Seen
 from edge.contract.preprocess import centred
 from trainer.networks.layers import ADAPT
-from trainer.networks.rounding import kernels_of, rounded
+from trainer.networks.rounding import Axes, kernels_of, rounded
 from trainer.train import predict_maps
 
 AT_REST = (layers.InputLayer, layers.Dropout, layers.SpatialDropout2D)
@@ -57,14 +59,9 @@ def fine_tune(
 
     @tf.function(reduce_retracing=True)
     def step(images: tf.Tensor, maps: tf.Tensor) -> None:
-        exact = [tf.identity(kernel.value) for kernel, _ in kernels]
-        for kernel, axes in kernels:
-            kernel.assign(rounded(kernel.value, axes))
-        with tf.GradientTape() as tape:
+        with while_rounded(kernels), tf.GradientTape() as tape:
             loss = tf.reduce_mean(tf.square(student(images, training=False) - maps)) / spread
         gradients = tape.gradient(loss, variables)
-        for (kernel, _), value in zip(kernels, exact, strict=True):
-            kernel.assign(value)
         optimizer.apply(gradients, variables)
 
     rng = np.random.default_rng(tuning.seed)
@@ -72,6 +69,17 @@ def fine_tune(
         optimizer.learning_rate = tuning.rate * 0.5 * (1 + math.cos(math.pi * number / tuning.steps))
         chosen = rng.choice(len(images), min(tuning.batch, len(images)), replace=False)
         step(tf.constant(centred(images[chosen])), tf.constant(targets[chosen]))
+
+
+@contextmanager
+def while_rounded(kernels: Sequence[tuple[keras.Variable, Axes]]) -> Iterator[None]:
+    """Within it the kernels are as int8 holds them; after it as they were."""
+    exact = [tf.identity(kernel.value) for kernel, _ in kernels]
+    for kernel, axes in kernels:
+        kernel.assign(rounded(kernel.value, axes))
+    yield
+    for (kernel, _), value in zip(kernels, exact, strict=True):
+        kernel.assign(value)
 
 
 def rounding_twin(network: keras.Model, calibration: np.ndarray, percentile: float) -> keras.Model:

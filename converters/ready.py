@@ -21,7 +21,7 @@ import numpy as np
 import tensorflow as tf
 
 from converters.equalise import equalise
-from converters.finetune import rounding_twin
+from converters.finetune import rounding_twin, while_rounded
 from edge.contract.preprocess import PreprocessSpec, centred, preprocess
 from edge.contract.storage import new_file, refuse_taken
 from edge.errors import OkngError
@@ -30,7 +30,7 @@ from trainer.networks.layers import ADAPT
 from trainer.networks.network import assemble
 from trainer.networks.pretrained import body
 from trainer.networks.registry import recommended
-from trainer.networks.rounding import kernels_of, rounded
+from trainer.networks.rounding import kernels_of
 from trainer.pretrain.learn import draw_bank
 
 NETWORK = "efficientnet-lite0"
@@ -72,17 +72,12 @@ def _learn(still: keras.Model, bank: np.ndarray, calibration: np.ndarray, held: 
 
     @tf.function(reduce_retracing=True)
     def step(images: tf.Tensor, learns: tf.Tensor) -> tf.Tensor:
-        exact = [tf.identity(kernel.value) for kernel, _ in kernels]
-        for kernel, axes in kernels:
-            kernel.assign(rounded(kernel.value, axes))
-        with tf.GradientTape() as tape:
+        with while_rounded(kernels), tf.GradientTape() as tape:
             found = still(images, training=False)
             rounding = tf.reduce_mean(tf.square(twin(images, training=False) - found) / variance)
             drift = tf.reduce_mean(tf.square(found - published(images, training=False)) / variance)
             loss = rounding + ANCHOR * drift
         gradients = tape.gradient(loss, variables)
-        for (kernel, _), value in zip(kernels, exact, strict=True):
-            kernel.assign(value)
         if learns:
             optimizer.apply(gradients, variables)
         return tf.stack([rounding, drift])
