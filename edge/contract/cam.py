@@ -159,7 +159,8 @@ def dequantise(units: MapUnits, scale: float, zero_point: int) -> NDArray[np.flo
 
 def probability(logits: Any) -> Any:
     """The logistic function, of a number or of each in an array."""
-    return 1.0 / (1.0 + np.exp(-logits))
+    with np.errstate(over="ignore"):  # far below zero exp is infinite, and the probability rightly 0
+        return 1.0 / (1.0 + np.exp(-logits))
 
 
 def ng_probability(pooled: NDArray[np.floating], temperature: float) -> NDArray[np.float64]:

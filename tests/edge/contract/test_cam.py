@@ -8,7 +8,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edge.contract.cam import Pooling, Thresholds, dequantise, heatmap, ng_probability, overlay, peak, pool, score
+from edge.contract.cam import (
+    Pooling,
+    Thresholds,
+    dequantise,
+    heatmap,
+    ng_probability,
+    overlay,
+    peak,
+    pool,
+    probability,
+    score,
+)
 from edge.contract.preprocess import PreprocessSpec, Region
 from edge.contract.types import Verdict
 
@@ -187,3 +198,9 @@ def test_the_overlay_is_in_colour_and_leaves_cold_places_alone(shape) -> None:
     assert np.array_equal(shown[:, :20], grey[:, :20])
     assert not np.array_equal(shown[:, 20:], grey[:, 20:])
     assert np.array_equal(overlay(frame, heat, opacity=0), grey)
+
+
+@pytest.mark.filterwarnings("error")
+def test_the_surest_logits_are_probabilities_without_a_warning() -> None:
+    found = probability(np.array([-1000, -100, 0, 100, 1000], np.float32))
+    np.testing.assert_allclose(found, [0, 0, 0.5, 1, 1], atol=1e-6)
