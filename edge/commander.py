@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
+from concurrent.futures import Future
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -11,20 +12,24 @@ from typing import Any
 import msgspec
 
 from edge import __version__
+from edge.changeover import Changeover
 from edge.contract.bundle import Bundle
-from edge.contract.types import Inspection
-from edge.errors import BundleError, JournalError, UsageError
-from edge.inspector import Inspector
+from edge.contract.events import InterlockEvent
+from edge.contract.types import Inspection, State
+from edge.errors import BundleError, ConfigError, JournalError, UsageError
+from edge.inspector import InFlightError, Inspector
 from edge.journal.journal import Journal
 from edge.life import Life
 from edge.loader import Loader
 from edge.triggers import Triggers
+from edge.wire import requests
 from edge.wire.commands import CommandServer
 from edge.wire.requests import Decide, ErrorCode, Load, Request, Start, Status, Stop, Trigger
 
 log = logging.getLogger(__name__)
 
 POLL_MS = 100
+IN_FLIGHT = "a part is in flight; ask again once it has its result"
 
 
 class Refused(Exception):
@@ -42,11 +47,13 @@ class Commander:
 
     def __init__(
         self, server: CommandServer, journal: Journal, triggers: Triggers, inspector: Inspector, bundle: Bundle,
-        life: Life, loader: Loader, *, station: str, free_run: bool,
+        life: Life, loader: Loader, changeover: Changeover, *, station: str, free_run: bool,
     ) -> None:  # fmt: skip
         self._server, self._journal, self._triggers, self._inspector = server, journal, triggers, inspector
         self._bundle, self._life, self._station, self._free_run = bundle, life, station, free_run
-        self._loader = loader
+        self._loader, self._changeover = loader, changeover
+        self._changeover_asked: Request | None = None
+        self._checks: list[tuple[Request, Future[InterlockEvent]]] = []
         self._load_asked: Request | None = None
         self._proven: Bundle | None = None
         """Of the load under way: the bundle that proved itself and waits for the line thread."""
@@ -60,14 +67,22 @@ class Commander:
                 self._answer(request)
             if self._load_asked:
                 self._go_on_loading(self._load_asked)
-        if self._load_asked:
-            self._server.refuse(self._load_asked, ErrorCode.WRONG_STATE, "the station is stopping")
+            if self._changeover_asked:
+                self._go_on_changing_over(self._changeover_asked)
+            self._answer_checks()
+        for asked in (self._load_asked, self._changeover_asked, *(request for request, _ in self._checks)):
+            if asked:
+                self._server.refuse(asked, ErrorCode.WRONG_STATE, "the station is stopping")
         self._loader.close()
 
     def _answer(self, request: Request) -> None:
         try:
             if isinstance(request.command, Load):
                 self._load(request, Path(request.command.bundle))
+            elif isinstance(request.command, requests.Changeover):
+                self._change_over(request, request.command.recipe)
+            elif isinstance(request.command, requests.Interlock):
+                self._checks.append((request, self._inspector.order(lambda: self._inspector.check("command"))))
             else:
                 self._server.reply(request, self._carry_out(request))
         except Refused as error:
@@ -97,8 +112,8 @@ class Commander:
             "station": self._station,
             "boot": self._journal.boot_id,
             "okng": __version__,
-            "bundle": self._bundle.digest,
-            "bundle_name": self._bundle.card.name,
+            **self._bundle_facts(),
+            "recipe": recipe.name if (recipe := self._inspector.recipe) else "",
             "state": now.state,
             "reason": now.reason,
             "ended": now.ended,
@@ -120,6 +135,8 @@ class Commander:
             raise Refused(ErrorCode.WRONG_STATE, 'the station runs free; set trigger.kind = "command" to trigger it')
         if not self._inspector.enabled.is_set():
             raise Refused(ErrorCode.WRONG_STATE, "the station is halted; send start first")
+        if self._inspector.blocked:
+            raise Refused(ErrorCode.WRONG_STATE, self._inspector.blocked)
         trigger = self._triggers.ask(part)
         if trigger is None:
             raise Refused(ErrorCode.BUSY, "too many triggers wait for their frame, or the station is stopping")
@@ -130,29 +147,74 @@ class Commander:
         """Begins; the answer comes when the bundle judges, or is refused."""
         if not path.is_absolute():
             raise Refused(ErrorCode.REFUSED, f"{path}: give the whole path, from /")
-        if self._load_asked:
-            raise Refused(ErrorCode.BUSY, "another bundle is being loaded")
+        self._refuse_another()
         self._loader.begin(path)
         self._load_asked = request
+
+    def _refuse_another(self) -> None:
+        if self._load_asked:
+            raise Refused(ErrorCode.BUSY, "another bundle is being loaded")
+        if self._changeover_asked:
+            raise Refused(ErrorCode.BUSY, "a changeover is under way")
 
     def _go_on_loading(self, request: Request) -> None:
         if self._proven is None:
             try:
-                judge = self._loader.outcome()
-            except BundleError as error:
+                if judge := self._loader.outcome():
+                    self._inspector.use(judge)
+                    self._proven = judge.bundle
+            except (BundleError, ConfigError) as error:
                 if self._life.ending.is_set():
                     return  # it was given up; `run` answers
                 log.warning("bundle refused, the station keeps %s: %s", self._bundle.short, error)
                 self._server.refuse(request, ErrorCode.BAD_BUNDLE, str(error))
                 self._load_asked = None
-                return
-            if judge:
-                self._inspector.use(judge)
-                self._proven = judge.bundle
         elif not self._inspector.changing:
             log.info("bundle %s (%s) took over from %s", self._proven.card.name, self._proven.short, self._bundle.short)
             self._bundle, self._proven, self._load_asked = self._proven, None, None
-            self._server.reply(request, {"bundle": self._bundle.digest, "bundle_name": self._bundle.card.name})
+            self._changeover.own_bundle = self._bundle.path
+            self._server.reply(request, self._bundle_facts())
+
+    def _bundle_facts(self) -> dict[str, Any]:
+        return {"bundle": self._bundle.digest, "bundle_name": self._bundle.card.name}
+
+    def _change_over(self, request: Request, name: str) -> None:
+        """Begins; the answer comes when parts are inspected by the recipe, or it is refused."""
+        self._refuse_another()
+        if not self._free_run and (
+            self._triggers.waiting or self._life.condition().state is State.SINGLE_EXECUTION
+        ):  # asked again between two parts; this saves the wait
+            raise Refused(ErrorCode.BUSY, IN_FLIGHT)
+        try:
+            self._changeover.begin(name)
+        except ConfigError as error:
+            raise Refused(ErrorCode.BAD_RECIPE, str(error)) from None
+        self._changeover_asked = request
+
+    def _go_on_changing_over(self, request: Request) -> None:
+        try:
+            done = self._changeover.outcome()
+            if done is None:
+                return
+            bundle, event = done
+            if not event.passed:
+                raise Refused(ErrorCode.BAD_RECIPE, self._inspector.blocked)
+        except (BundleError, ConfigError, InFlightError, Refused) as error:
+            if self._life.ending.is_set():
+                return  # it was given up; `run` answers
+            code, said = _refusal(error)
+            log.warning("changeover refused: %s", said)
+            self._server.refuse(request, code, said)
+        else:
+            self._bundle = bundle
+            self._server.reply(request, {"recipe": event.recipe, **self._bundle_facts()})
+        self._changeover_asked = None
+
+    def _answer_checks(self) -> None:
+        for request, future in [check for check in self._checks if check[1].done()]:
+            event = future.result()
+            self._server.reply(request, {"passed": event.passed, "frames": event.frames, "wrong": event.wrong})
+            self._checks.remove((request, future))
 
     def _decide(self, decide: Decide, request_id: str) -> dict[str, Any]:
         try:
@@ -163,3 +225,15 @@ class Commander:
             unknown = self._journal.find(decide.inspection) is None
             raise Refused(ErrorCode.UNKNOWN_INSPECTION if unknown else ErrorCode.REFUSED, str(error)) from None
         return asdict(found)
+
+
+def _refusal(error: Exception) -> tuple[ErrorCode, str]:
+    """Code and message for whoever asked for a changeover."""
+    match error:
+        case Refused(code=code):
+            return code, str(error)
+        case InFlightError():
+            return ErrorCode.BUSY, IN_FLIGHT
+        case BundleError():
+            return ErrorCode.BAD_BUNDLE, str(error)
+    return ErrorCode.BAD_RECIPE, str(error)

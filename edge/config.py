@@ -3,20 +3,18 @@
 from __future__ import annotations
 
 import os
-import re
 import tempfile
 from pathlib import Path
-from typing import Annotated, Any, Literal, get_args
+from typing import Annotated, Literal
 
 import msgspec
 
 from edge.contract.quality import QualityReference
-from edge.errors import ConfigError
+from edge.contract.recipe import RecipeName
+from edge.contract.settings import PathText, read_settings
 
 Pin = Annotated[int, msgspec.Meta(ge=0, le=27)]
 """A GPIO line of the 40-pin header, by its BCM number."""
-PathText = Annotated[str, msgspec.Meta(pattern=r"^[^\x00]+\Z")]
-"""A path: not empty, no zero byte."""
 
 
 class CameraConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -93,6 +91,15 @@ class JournalConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     keep_inspections: Annotated[int, msgspec.Meta(ge=1)] | None = None
 
 
+class InterlockConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """When the known frames are judged, beside at the start, at a changeover and on command."""
+
+    at: tuple[Annotated[str, msgspec.Meta(pattern=r"^([01][0-9]|2[0-3]):[0-5][0-9]\Z")], ...] = ()
+    """Times of day, "06:00", by the board's clock and its time zone."""
+    every_h: Annotated[float, msgspec.Meta(gt=0.0, le=8760.0)] | None = None
+    """Hours since they were judged last."""
+
+
 class StationConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """One station: one board with its camera."""
 
@@ -100,13 +107,17 @@ class StationConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     bundle: PathText
     camera: CameraConfig
     journal: JournalConfig
+    recipe: RecipeName | None = None
+    """The product that it starts with: the file NAME.toml in `recipes`. None: the bundle alone says how to judge."""
+    recipes: PathText = "recipes"
+    """The folder with a recipe for each product."""
     trusted_keys: Annotated[tuple[PathText, ...], msgspec.Meta(min_length=1)] | None = None
     """Files of public keys: only bundles signed by one of them are run. None: any bundle that proves itself is."""
     inference: InferenceConfig = InferenceConfig()
     trigger: TriggerConfig = TriggerConfig()
     signal: SignalConfig = SignalConfig()
     wire: WireConfig = WireConfig()
-
+    interlock: InterlockConfig = InterlockConfig()
     quality: QualityReference | None = None
     """What the images are like when all is well; None: nothing is compared."""
 
@@ -138,57 +149,10 @@ def read_config(path: Path) -> StationConfig:
 
     Raises ConfigError naming file, key, value and what is allowed.
     """
-    try:
-        data = path.read_bytes()
-    except OSError as error:
-        raise ConfigError(f"{path}: cannot be read: {error.strerror}") from None
-    try:
-        config = msgspec.toml.decode(data, type=StationConfig)
-    except msgspec.ValidationError as error:
-        raise ConfigError(f"{path}: {_explain(error, data)}") from None
-    except (ValueError, RecursionError) as error:  # not UTF-8, not TOML, a number of 5000 digits, nested too deep
-        raise ConfigError(f"{path}: not TOML: {error}") from None
+    config = read_settings(path, StationConfig)
     here = path.absolute().parent
     journal = msgspec.structs.replace(config.journal, folder=str(here / config.journal.folder))
     keys = config.trusted_keys and tuple(str(here / key) for key in config.trusted_keys)
-    return msgspec.structs.replace(config, bundle=str(here / config.bundle), journal=journal, trusted_keys=keys)
-
-
-def _explain(error: msgspec.ValidationError, data: bytes) -> str:
-    """msgspec's message, turned round: key first, then its value, then what is allowed."""
-    message = str(error)
-    match = re.fullmatch(r"(?s)(.*?)(?: - at `\$\.?(.*)`)?", message)
-    assert match is not None
-    text, key = match[1], match[2] or ""
-    if unknown := re.search(r"unknown field `(.*?)`", text):
-        allowed = ", ".join(_fields(key))
-        full = f"{key}.{unknown[1]}" if key else unknown[1]
-        return f"{full}: no such key; allowed here: {allowed}"
-    if missing := re.search(r"missing required field `(.*?)`", text):
-        full = f"{key}.{missing[1]}" if key else missing[1]
-        return f"{full}: is missing"
-    value = _value_at(data, key)
-    shown = f" = {value!r}" if value is not None else ""
-    if text.startswith("Invalid enum value"):
-        text = f"must be one of {', '.join(get_args(_field_type(key)))}"
-    return f"{key or 'station file'}{shown}: {text[:1].lower()}{text[1:]}"
-
-
-def _fields(key: str) -> tuple[str, ...]:
-    return _field_type(key).__struct_fields__
-
-
-def _field_type(key: str) -> Any:
-    """The type that a dotted key of the station file has; of a table that may be left out, the table's."""
-    found: Any = StationConfig
-    for step in filter(None, key.split(".")):
-        found = next(field.type for field in msgspec.structs.fields(found) if field.name == step)
-        found = next((kind for kind in get_args(found) if hasattr(kind, "__struct_fields__")), found)
-    return found
-
-
-def _value_at(data: bytes, key: str) -> object:
-    value = msgspec.toml.decode(data)
-    for step in filter(None, key.split(".")):
-        value = value.get(step) if isinstance(value, dict) else None
-    return value if not isinstance(value, dict) else None
+    return msgspec.structs.replace(
+        config, bundle=str(here / config.bundle), recipes=str(here / config.recipes), journal=journal, trusted_keys=keys
+    )

@@ -25,14 +25,18 @@ import msgspec
 import zmq
 
 from edge.camera import Camera, Patience, camera_from_uri, watch_camera
+from edge.changeover import Changeover
 from edge.commander import Commander
 from edge.config import CameraConfig, JournalConfig, SignalConfig, StationConfig
 from edge.contract.bundle import Bundle, read_bundle
+from edge.contract.events import ChangeoverEvent, Event
+from edge.contract.recipe import Recipe
 from edge.contract.signature import read_public_key
 from edge.contract.types import Inspection, State
 from edge.errors import BundleError, ConfigError, HardwareError
 from edge.inference.verify import finish_verify, start_verify
 from edge.inspector import Inspector
+from edge.interlock import Interlock
 from edge.journal.images import ImageFormat, ImagePolicy, ImageRule
 from edge.journal.journal import Journal
 from edge.journal.retention import Bounds
@@ -41,7 +45,9 @@ from edge.line import GpioSignal, LineSignal, NoSignal
 from edge.loader import Loader
 from edge.pipeline import Pipeline
 from edge.quality import QualityWatch
+from edge.recipes import read_recipe, recipe_file
 from edge.recorder import Recorder
+from edge.schedule import Schedule
 from edge.systemd import Notifier
 from edge.triggers import Triggers
 from edge.wire.commands import CommandServer
@@ -87,19 +93,21 @@ class Daemon:
 
     def _assemble(self, stack: ExitStack) -> list[threading.Thread]:
         """Opens everything, the child process that verifies the bundle running meanwhile."""
-        config, path = self._config, Path(self._config.bundle)
+        config = self._config
         watchdog_s = self._notifier.watchdog_s
         if watchdog_s and config.camera.timeout_s >= watchdog_s:
             raise ConfigError(
                 f"camera.timeout_s = {config.camera.timeout_s:g}: below the unit's WatchdogSec, {watchdog_s:g}"
             )
+        journal = stack.enter_context(open_journal(config))
+        recipe = station_recipe(config, journal)
+        path = Path(recipe.settings.bundle if recipe and recipe.settings.bundle else config.bundle)
         trusted = [read_public_key(Path(key)) for key in config.trusted_keys or ()]
         bundle = read_bundle(path, trusted)
         child = start_verify(path)  # of a signed station only now: what nobody signed is not even tried
         stack.callback(child.kill)
         from edge.inference.judge import Judge
 
-        journal = stack.enter_context(open_journal(config))
         context = stack.enter_context(zmq.Context())
         publisher = stack.enter_context(
             Publisher(context, config.results_address, station=config.station, boot=journal.boot_id)
@@ -113,7 +121,7 @@ class Daemon:
         signer = f", signed by {bundle.signer.short}" if bundle.signer else ""
         log.info("bundle %s (%s) proved itself%s", bundle.card.name, bundle.short, signer)
         loader = Loader(trusted, config.inference.threads, self._life.ending.is_set)
-        pipeline = Pipeline(judge, line, journal.boot_id)
+        pipeline = Pipeline(judge, line, journal.boot_id, recipe)
         return self._threads(bundle, pipeline, camera, journal, publisher, server, loader)
 
     def _threads(
@@ -121,18 +129,25 @@ class Daemon:
         server: CommandServer, loader: Loader,
     ) -> list[threading.Thread]:  # fmt: skip
         config, life, triggers = self._config, self._life, Triggers()
-        results: queue.Queue[Inspection | Bundle] = queue.Queue(RESULTS_WAITING)
-        free_run = config.trigger.kind == "free"
+        results: queue.Queue[Inspection | Bundle | Event] = queue.Queue(RESULTS_WAITING)
+        free_run, recipe = config.trigger.kind == "free", pipeline.judge.recipe
         inspector = Inspector(
-            camera, pipeline, triggers, life, results, free_run=free_run, timeout_s=config.camera.timeout_s
-        )
+            camera, pipeline, triggers, life, results, free_run=free_run, timeout_s=config.camera.timeout_s,
+            interlock=Interlock(bundle, recipe), schedule=Schedule(config.interlock.at, config.interlock.every_h),
+        )  # fmt: skip
         recorder = Recorder(
             results, journal, publisher, bundle, life, QualityWatch(config.quality),
             rule=image_rule(config.journal), publish_images=config.wire.images,
+            recipe=recipe.name if recipe else "",
         )  # fmt: skip
-        commander = Commander(
-            server, journal, triggers, inspector, bundle, life, loader, station=config.station, free_run=free_run
+        changeover = Changeover(
+            loader, inspector, Path(config.recipes), config.recipe or "", own_bundle=Path(config.bundle)
         )
+        commander = Commander(
+            server, journal, triggers, inspector, bundle, life, loader, changeover,
+            station=config.station, free_run=free_run,
+        )  # fmt: skip
+        inspector.check("start")
         if config.trigger.start == "auto":
             inspector.start()
         else:
@@ -187,6 +202,18 @@ def open_journal(config: StationConfig) -> Journal:
     bounds = Bounds(size, keep.keep_days, keep.keep_inspections)
     settings = msgspec.json.encode(config)
     return Journal.open(Path(keep.folder), station=config.station, settings=settings, bounds=bounds)
+
+
+def station_recipe(config: StationConfig, journal: Journal) -> Recipe | None:
+    """The recipe to start with: that of the last changeover, or the station file's where it names another since.
+
+    Raises ConfigError.
+    """
+    name, configured = config.recipe or "", config.recipe or ""
+    for noted in journal.reader.events("changeover", last=1):
+        if isinstance(noted.event, ChangeoverEvent) and noted.event.configured == configured:
+            name = noted.event.recipe
+    return read_recipe(recipe_file(Path(config.recipes), name)) if name else None
 
 
 def image_rule(config: JournalConfig) -> ImageRule:

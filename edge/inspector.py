@@ -6,55 +6,73 @@ import logging
 import queue
 import threading
 import time
-from typing import TYPE_CHECKING
+from collections.abc import Callable
+from concurrent.futures import Future
+from typing import TypeVar
 
 from edge.camera import Camera
 from edge.contract.bundle import Bundle
+from edge.contract.events import ChangeoverEvent, Event, InterlockEvent, Occasion
+from edge.contract.recipe import Recipe
 from edge.contract.types import Frame, Inspection, State
 from edge.errors import CameraError, JournalError
+from edge.interlock import Interlock
 from edge.life import Life
-from edge.pipeline import Pipeline
+from edge.part import read_part
+from edge.pipeline import FrameJudge, PartJudge, Pipeline
+from edge.schedule import Schedule
 from edge.triggers import Trigger, Triggers
 
-if TYPE_CHECKING:
-    from edge.inference.judge import Judge
-
 log = logging.getLogger(__name__)
+T = TypeVar("T")
 
 IDLE_S = 0.1
 RECORD_PATIENCE_S = 10.0
 """How long results may wait for the disk before the daemon gives up."""
 
 
+class InFlightError(Exception):
+    """A part waits for its result, so how it is judged does not change now."""
+
+
 class Inspector:
     """Turns every trigger into exactly one inspection, and hands it to the recorder's queue.
 
     In free run each frame is a trigger; otherwise triggers come by command. Only the line thread calls `run`.
-    When another bundle takes over, it goes into the queue too: what follows it there was judged with it.
+    When another bundle takes over, it goes into the queue too: what follows it there was judged with it. So do events.
+
+    With an interlock nothing is inspected before the known frames have been judged right (`check`), and nothing after
+    they were judged wrong.
     """
 
     name = "line"
 
     def __init__(
         self, camera: Camera, pipeline: Pipeline, triggers: Triggers, life: Life,
-        results: queue.Queue[Inspection | Bundle],
-        *, free_run: bool, timeout_s: float,
+        results: queue.Queue[Inspection | Bundle | Event],
+        *, free_run: bool, timeout_s: float, interlock: Interlock | None = None, schedule: Schedule | None = None,
     ) -> None:  # fmt: skip
         self._camera, self._pipeline, self._triggers, self._life = camera, pipeline, triggers, life
         self._results, self._free_run, self._timeout_s = results, free_run, timeout_s
         self.enabled = threading.Event()
         """Set: frames or triggers are inspected."""
-        self._coming: Judge | None = None
+        self.blocked = "the golden frames have not been judged yet" if interlock else ""
+        """Why the known frames forbid to inspect; empty where they do not."""
+        self._interlock, self._schedule = interlock, schedule or Schedule()
+        self._orders: queue.SimpleQueue[Callable[[], None]] = queue.SimpleQueue()
+        self._coming: tuple[PartJudge, Interlock] | None = None
 
     def run(self) -> None:
         """Until the daemon ends; then whoever still waits gets a FAULT. Raises CameraLost."""
         try:
             while not self._life.ending.is_set():
                 self._life.progress(self.name)
-                self._change_over()
-                self._life.show_trouble(self._camera.check(), self._at_work)
+                self._between_parts()
+                self._life.show_trouble(self._camera.check() or self.blocked, self._at_work)
                 if not self._free_run:
                     self._serve_command()
+                elif self.blocked:
+                    self._life.ending.wait(IDLE_S)
                 elif self.enabled.is_set():
                     self._serve_frame()
                 else:
@@ -69,7 +87,7 @@ class Inspector:
         if self._life.condition().ended:
             return False
         self.enabled.set()
-        self._life.enter(self._at_work)
+        self._show_work()
         return True
 
     def stop(self, reason: str, *, ended: bool | None = None) -> None:
@@ -77,9 +95,12 @@ class Inspector:
         self.enabled.clear()
         self._life.enter(State.HALTED, reason, ended=ended)
 
-    def use(self, judge: Judge) -> None:
-        """Judges with another bundle, between two frames; `changing` until it does."""
-        self._coming = judge
+    def use(self, judge: FrameJudge) -> None:
+        """Judges with another bundle and the same recipe, between two parts; `changing` until it does.
+
+        Raises ConfigError when the recipe does not fit it.
+        """
+        self._coming = PartJudge(judge, self.recipe), Interlock(judge.bundle, self.recipe)
 
     @property
     def changing(self) -> bool:
@@ -87,47 +108,120 @@ class Inspector:
         return self._coming is not None
 
     @property
+    def recipe(self) -> Recipe | None:
+        """The one that parts are inspected by."""
+        return self._pipeline.judge.recipe
+
+    def order(self, work: Callable[[], T]) -> Future[T]:
+        """Has the line thread do something between two parts; what comes of it is in the future."""
+        future: Future[T] = Future()
+
+        def obey() -> None:
+            try:
+                future.set_result(work())
+            except BaseException as error:
+                future.set_exception(error)
+                if not isinstance(error, InFlightError):
+                    raise
+
+        self._orders.put(obey)
+        return future
+
+    def check(self, occasion: Occasion) -> InterlockEvent:
+        """Judges the known frames; blocks the line where one is judged wrong. Of the line thread, or before it runs."""
+        assert self._interlock is not None
+        event = self._interlock.check(self._pipeline.judge, occasion)
+        self._schedule.done()
+        self._hand_on(event)
+        self._block(event.reason)
+        return event
+
+    def change_over(self, judge: PartJudge, interlock: Interlock, configured: str) -> InterlockEvent:
+        """Another recipe, once its known frames are judged right. Of the line thread.
+
+        Where they are not, the recipe stays as it was and inspects nothing before `check`, or another changeover: the
+        parts to come may be others already. Raises InFlightError.
+        """
+        if not self._free_run and self._triggers.waiting:
+            raise InFlightError
+        recipe, before = judge.recipe, self.recipe
+        assert recipe is not None
+        event = interlock.check(judge, "changeover")
+        self._hand_on(event)
+        if not event.passed:
+            self._block(f"the changeover to {recipe.name} failed, {event.reason}")
+            return event
+        self._pipeline.use(judge)
+        self._interlock = interlock
+        self._schedule.done()
+        self._hand_on(judge.bundle)
+        self._hand_on(ChangeoverEvent(recipe.name, before.name if before else "", judge.bundle.digest, configured))
+        self._block("")
+        return event
+
+    @property
     def _at_work(self) -> State:
         return State.CONTINUOUS_EXECUTION if self._free_run else State.READY
 
-    def _change_over(self) -> None:
-        if judge := self._coming:
+    def _between_parts(self) -> None:
+        if coming := self._coming:
+            judge, self._interlock = coming
             self._pipeline.use(judge)
             self._hand_on(judge.bundle)
+            self.check("changeover")
             self._coming = None
+        while not self._orders.empty():
+            self._orders.get()()
+        if self._schedule.due() and not self._triggers.waiting:
+            self.check("schedule")
+
+    def _block(self, reason: str) -> None:
+        self.blocked = reason
+        if self.enabled.is_set():
+            self._show_work()
+
+    def _show_work(self) -> None:
+        if self.blocked:
+            self._life.enter(State.ERROR, self.blocked)
+        else:
+            self._life.enter(self._at_work)
 
     def _serve_frame(self) -> None:
         try:
-            frame = self._camera.read(self._timeout_s)
+            frames = read_part(self._camera, self._pipeline.judge.frames, lambda: self._camera.read(self._timeout_s))
         except CameraError as error:
             self._life.count_trigger()
             self._hand_on(self._fault(self._triggers.now(), str(error)))
             return
-        if frame is None:
+        if not frames:
             self.stop("the source has ended", ended=True)
             return
+        frame, *more = frames
         self._life.count_trigger()
         trigger = self._triggers.now()
-        self._hand_on(self._pipeline.inspect(trigger.sequence, trigger.part, frame, frame.captured_ns))
+        self._hand_on(self._pipeline.inspect(trigger.sequence, trigger.part, frame, frame.captured_ns, more))
 
     def _serve_command(self) -> None:
         trigger = self._triggers.take(IDLE_S)
         if trigger is None:
             return
+        if self.blocked:
+            self._hand_on(self._fault(trigger, self.blocked))
+            return
         self._life.enter(State.SINGLE_EXECUTION)
         try:
-            frame = self._frame_after(trigger)
+            frames = read_part(self._camera, self._pipeline.judge.frames, lambda: self._frame_after(trigger))
         except CameraError as error:
             inspection = self._fault(trigger, str(error))
         else:
             inspection = (
-                self._pipeline.inspect(trigger.sequence, trigger.part, frame, trigger.wall_ns)
-                if frame is not None
+                self._pipeline.inspect(trigger.sequence, trigger.part, frames[0], trigger.wall_ns, frames[1:])
+                if frames
                 else self._fault(trigger, "the source has ended")
             )
         self._hand_on(inspection)
         if self.enabled.is_set():
-            self._life.enter(self._at_work)
+            self._show_work()
         else:
             self._life.enter(State.HALTED, "stopped by command")
 
@@ -143,7 +237,7 @@ class Inspector:
         log.warning("inspection %d: FAULT: %s", trigger.sequence, reason)
         return self._pipeline.fault(trigger.sequence, trigger.part, reason, trigger.wall_ns)
 
-    def _hand_on(self, result: Inspection | Bundle) -> None:
+    def _hand_on(self, result: Inspection | Bundle | Event) -> None:
         try:
             self._results.put(result, timeout=RECORD_PATIENCE_S)
         except queue.Full:

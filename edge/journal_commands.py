@@ -131,7 +131,7 @@ def summary(as_json: bool, folder: Path | None, config: Path) -> None:
     )
     for bundle, memory in memories.items():
         for line in describe(memory) if memory else ["remembered by another okng"]:
-            click.echo(f"{bundle[:12]}: {line}")
+            click.echo(f"{bundle[:12]}{bundle[64:]}: {line}")  # behind the digest, a recipe's name
 
 
 def journal_folder(folder: Path | None, config: Path) -> Path:

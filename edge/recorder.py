@@ -9,6 +9,8 @@ import threading
 import time
 
 from edge.contract.bundle import Bundle
+from edge.contract.events import ChangeoverEvent, Event
+from edge.contract.preprocess import Region
 from edge.contract.types import Inspection
 from edge.journal.images import ImageFormat, ImageRule, encode_image
 from edge.journal.journal import Journal
@@ -36,14 +38,16 @@ class Recorder:
     name = "record"
 
     def __init__(
-        self, results: queue.Queue[Inspection | Bundle], journal: Journal, publisher: Publisher, bundle: Bundle,
-        life: Life, quality: QualityWatch, *, rule: ImageRule, publish_images: bool,
+        self, results: queue.Queue[Inspection | Bundle | Event], journal: Journal, publisher: Publisher, bundle: Bundle,
+        life: Life, quality: QualityWatch, *, rule: ImageRule, publish_images: bool, recipe: str = "",
     ) -> None:  # fmt: skip
         self._results, self._journal, self._publisher = results, journal, publisher
-        self._bundle = self._following = bundle
+        self._bundle, self._recipe = bundle, recipe
+        self._next: Bundle | Event | None = None
+        """What ended the last batch: it counts for all that follows."""
         self._life, self._rule, self._publish_images = life, rule, publish_images
         self._quality = quality
-        self._process = Process(journal, publisher, bundle)
+        self._process = Process(journal, publisher, bundle, recipe)
         self._next_heartbeat = 0.0
 
     def run(self, source: threading.Thread) -> None:
@@ -52,15 +56,27 @@ class Recorder:
             self._life.progress(self.name)
             if batch := self._next_batch():
                 self._record(batch)
-            if self._bundle is not self._following:
-                self._bundle = self._following
-                self._process.use(self._bundle)
+            if self._next:
+                self._follow(self._next)
+                self._next = None
             if time.monotonic() >= self._next_heartbeat:
                 self._look_after_journal()
                 self._process.publish_again()
             if self._life.changed.is_set() or time.monotonic() >= self._next_heartbeat:
                 self.publish_state()
         self.publish_state()
+
+    def _follow(self, change: Bundle | Event) -> None:
+        if isinstance(change, Bundle):
+            self._bundle = change
+            self._process.use(self._bundle, self._recipe)
+        else:
+            self._journal.note(change)
+            if isinstance(change, ChangeoverEvent):
+                self._recipe = change.recipe
+                self._process.use(self._bundle, self._recipe)
+            self._publisher.event(change, bundle=self._bundle.digest)
+        self._life.changed.set()
 
     def _look_after_journal(self) -> None:
         self._journal.tidy()
@@ -74,12 +90,12 @@ class Recorder:
         counters = Counters(now.triggers, now.results)
         self._publisher.state(
             now.state, bundle=self._bundle.digest, counters=counters, reason=now.reason, ended=now.ended,
-            quality=now.quality, warnings=now.warnings, faults=now.faults,
+            quality=now.quality, warnings=now.warnings, faults=now.faults, recipe=self._recipe,
         )  # fmt: skip
         self._next_heartbeat = time.monotonic() + HEARTBEAT_S
 
     def _next_batch(self) -> list[Inspection]:
-        """Results that one bundle judged: it ends before another one takes over."""
+        """Results up to what changes something for those that follow, such as another bundle."""
         batch: list[Inspection] = []
         with contextlib.suppress(queue.Empty):
             item = self._results.get(timeout=IDLE_S)
@@ -88,8 +104,7 @@ class Recorder:
                 if len(batch) == BATCH:
                     return batch
                 item = self._results.get_nowait()
-            self._following = item
-            self._life.changed.set()
+            self._next = item
         return batch
 
     def _record(self, batch: list[Inspection]) -> None:
@@ -103,8 +118,11 @@ class Recorder:
     def _watch_quality(self, inspection: Inspection) -> None:
         """After all that matters more, and never part of it."""
         if inspection.frame is not None:
-            self._quality.add(measure_quality(inspection.frame.pixels, self._bundle.card.preprocess.region))
+            self._quality.add(measure_quality(inspection.frame.pixels, self._region(inspection)))
             self._life.show_quality(self._quality.average, self._quality.warnings)
+
+    def _region(self, inspection: Inspection) -> Region:
+        return inspection.judgement.region or self._bundle.card.preprocess.region
 
     def _entry(self, inspection: Inspection) -> Entry:
         frame, form = inspection.frame, self._rule.form
@@ -116,10 +134,10 @@ class Recorder:
         judgement = inspection.judgement
         log.debug("%s %s %s score %s", inspection.id, inspection.part, judgement.verdict, judgement.score)
         reference = ImageReference(done.image.sha256, done.image.path) if done.image else None
-        card = self._bundle.card
+        card, recipe = self._bundle.card, inspection.recipe
         self._publisher.result(
-            inspection, bundle=self._bundle.digest, output=card.output, thresholds=card.thresholds, image=reference,
-            classes=card.kinds,
+            inspection, bundle=self._bundle.digest, output=card.output, image=reference, classes=card.kinds,
+            thresholds=recipe.thresholds(card) if recipe else card.thresholds,
         )  # fmt: skip
         if self._publish_images and inspection.frame is not None:
             jpeg = encode_image(inspection.frame.pixels, ImageFormat.JPEG)

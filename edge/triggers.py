@@ -44,6 +44,11 @@ class Triggers:
             self._waiting.put_nowait(trigger)
             return trigger
 
+    @property
+    def waiting(self) -> bool:
+        """Whether any is to be served yet."""
+        return not self._waiting.empty()
+
     def close(self) -> None:
         """Takes no more; what waits can still be taken out."""
         with self._guard:

@@ -9,6 +9,10 @@ from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
 
+import msgspec
+
+from edge.contract.events import Event
+from edge.contract.recipe import Recipe
 from edge.contract.types import Decision
 from edge.errors import JournalError, UsageError
 from edge.journal.failures import primary_code
@@ -37,7 +41,13 @@ class Station:
     @property
     def recipe(self) -> str:
         """Digest of the settings; empty when there are none."""
-        return sha256(self.settings).hexdigest() if self.settings else ""
+        return _digest(self.settings)
+
+    def settings_with(self, recipe: Recipe | None) -> bytes:
+        """The settings of a station that inspects by a recipe, as JSON."""
+        if recipe is None:
+            return self.settings
+        return msgspec.json.encode(msgspec.json.decode(self.settings or b"{}") | {"recipe": recipe.record()})
 
 
 class Book:
@@ -48,6 +58,7 @@ class Book:
         self._station, self._clock = station, station.clock
         self._images = ImageStore(folder)
         self._connection = open_writer(folder / FILE)
+        self._recipe: tuple[Recipe | None, str] = (None, station.recipe)
         try:
             self._sweep()
             self.retention = Retention(self._connection, self._images, station.bounds, station.clock)
@@ -63,10 +74,14 @@ class Book:
         images: list[StoredImage] = []
         try:
             recorded = [self._acknowledgement(entry, images) for entry in entries]
-            rows = [values(entry, done, self._station.recipe) for entry, done in zip(entries, recorded, strict=True)]
             with transaction(self._connection):
+                rows = [
+                    values(entry, done, self._settings_of(entry.inspection.recipe))
+                    for entry, done in zip(entries, recorded, strict=True)
+                ]
                 self._connection.executemany(_insert(rows[0]), rows)
         except Exception as error:
+            self._recipe = (None, self._station.recipe)  # its settings were taken back too
             self._take_back(images, error)
             raise
         self.retention.added(len(rows), sum(image.size for image in images))
@@ -87,6 +102,13 @@ class Book:
                 (request_id, *key, decision.value, answer.operator, answer.reason, answer.decided_ns),
             )
         return answer
+
+    def note(self, event: Event) -> None:
+        """See `Journal.note`."""
+        kind, content = type(event).__struct_config__.tag, msgspec.json.encode(event).decode()
+        query = "INSERT INTO events (boot_id, kind, content, happened_ns) VALUES (?, ?, ?, ?)"
+        with transaction(self._connection):
+            self._connection.execute(query, (self.boot_id, kind, content, self._clock()))
 
     def protect(self, inspections: Sequence[str], on: bool) -> None:
         """See `Journal.protect`."""
@@ -111,12 +133,25 @@ class Book:
             boot_id = boot_id or secrets.token_hex(4)
             while boot_id in taken:
                 boot_id = secrets.token_hex(4)
-            now_ns, recipe = self._clock(), self._station.recipe
+            now_ns = self._clock()
             self._connection.execute("INSERT INTO boots VALUES (?, ?, ?)", (boot_id, text(self._station.name), now_ns))
-            if recipe:
-                found = (recipe, self._station.settings.decode(), now_ns)
-                self._connection.execute("INSERT OR IGNORE INTO recipes VALUES (?, ?, ?)", found)
+            if self._station.settings:
+                self._keep_settings(self._station.settings, now_ns)
         return boot_id
+
+    def _settings_of(self, recipe: Recipe | None) -> str:
+        """Digest of what a recipe's inspections are made with, which is kept within the caller's transaction."""
+        if recipe is None:
+            return self._station.recipe
+        if recipe is not self._recipe[0]:
+            settings = self._station.settings_with(recipe)
+            self._keep_settings(settings, self._clock())
+            self._recipe = (recipe, _digest(settings))
+        return self._recipe[1]
+
+    def _keep_settings(self, settings: bytes, now_ns: int) -> None:
+        found = (_digest(settings), settings.decode(), now_ns)
+        self._connection.execute("INSERT OR IGNORE INTO recipes VALUES (?, ?, ?)", found)
 
     def _sweep(self) -> None:
         """Removes the images that the last boot wrote and did not live to write the rows of."""
@@ -161,6 +196,10 @@ class Book:
         if key is None or self._connection.execute(query, key).fetchone() is None:
             raise UsageError(f"no inspection {inspection_id!r} in the journal")
         return key
+
+
+def _digest(settings: bytes) -> str:
+    return sha256(settings).hexdigest() if settings else ""
 
 
 def _insert(columns: Mapping[str, object]) -> str:

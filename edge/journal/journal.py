@@ -11,6 +11,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TypeVar
 
+from edge.contract.events import Event
 from edge.contract.lifetime import Closing
 from edge.contract.types import Decision
 from edge.journal.book import Book, Station
@@ -126,6 +127,11 @@ class Journal(Closing):
         """Keeps what process control remembers of a bundle, with all that was recorded so far. Raises JournalError."""
         with self._guard, journal_errors(self.folder / FILE):
             self._insist(lambda: self._book.remember(bundle, memory), self._make_room)
+
+    def note(self, event: Event) -> None:
+        """Adds what happened beside inspections, on the disk when this returns. Raises JournalError."""
+        with self._guard, journal_errors(self.folder / FILE):
+            self._insist(lambda: self._book.note(event), self._make_room)
 
     def decide(self, inspection_id: str, decision: Decision, operator: str, reason: str, request_id: str) -> Decided:
         """Adds an operator's decision, on the disk when this returns; the latest one on an inspection counts.

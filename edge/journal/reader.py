@@ -12,7 +12,7 @@ from pathlib import Path
 from edge.contract.lifetime import Closing
 from edge.errors import JournalError
 from edge.journal.failures import journal_errors
-from edge.journal.rows import Decided, Row, decided, parse_id, row
+from edge.journal.rows import Decided, Noted, Row, decided, noted, parse_id, row
 from edge.journal.schema import FILE, open_reader
 
 PAGE = 500
@@ -96,6 +96,12 @@ class JournalReader(Closing):
         """All decisions on one inspection, oldest first; the last one counts."""
         key = parse_id(inspection_id)
         return [decided(each) for each in self._read(_DECISIONS, *key)] if key else []
+
+    def events(self, kind: str | None = None, *, last: int = 1000) -> list[Noted]:
+        """What happened beside inspections, oldest first, over all boots; of one kind where named."""
+        where = "WHERE kind = ?" if kind else ""
+        query = f"SELECT * FROM events {where} ORDER BY number DESC LIMIT ?"
+        return [noted(each) for each in reversed(self._read(query, *filter(None, [kind]), last))]
 
     def image(self, row: Row) -> bytes | None:
         """The image file of a row, checked against its checksum; None where none was kept, or not for so long."""

@@ -9,7 +9,9 @@ from dataclasses import dataclass
 import msgspec
 import numpy as np
 
-from edge.contract.types import Decision, Inspection, MapUnits, Signal, Verdict
+from edge.contract.events import Event
+from edge.contract.recipe import NamedRegion
+from edge.contract.types import Decision, Inspection, LookResult, MapUnits, Signal, Verdict
 from edge.errors import JournalError
 from edge.journal.images import SUFFIXES, StoredImage
 
@@ -53,15 +55,26 @@ class Decided:
     decided_ns: int
 
 
+@dataclass(frozen=True, slots=True)
+class Noted:
+    """An event that is on the disk. `happened_ns` is Unix time in nanoseconds."""
+
+    number: int
+    boot_id: str
+    happened_ns: int
+    event: Event
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Row:
     """One inspection as the journal has it; `number` counts all of them from 1, over all boots, in order.
 
     Times are Unix, in nanoseconds; `map_units` is (rows, columns, classes) int8; `image_path` is relative to the
     journal's folder, and the file is there until `image_removed_ns`. `recipe` is the digest of the settings it was
-    inspected with (`JournalReader.recipe`), empty in rows from before there were any. `kind` is what the part was named
-    as, None where the bundle tells no kinds apart. `decision` is the latest one. For FAULT, `score`, `kind` and
-    `map_units` are None, and where no frame came `frame_index` and `captured_ns` are too.
+    inspected with (`JournalReader.recipe`), empty in rows from before there were any; `recipe_name` is the product's,
+    empty where there was none. `region` and `looks` are as in `edge.contract.types.Judgement`. `kind` is what the part
+    was named as, None where the bundle tells no kinds apart. `decision` is the latest one. For FAULT, `score`, `kind`
+    and `map_units` are None, and where no frame came `frame_index` and `captured_ns` are too.
     """
 
     number: int
@@ -88,6 +101,9 @@ class Row:
     recipe: str
     image_removed_ns: int | None
     protected_ns: int | None
+    recipe_name: str
+    region: NamedRegion | None
+    looks: tuple[LookResult, ...]
 
     @property
     def id(self) -> str:
@@ -130,6 +146,9 @@ def values(entry: Entry, recorded: Recorded, recipe: str) -> dict[str, object]:
         "image_sha256": recorded.image.sha256 if recorded.image else None,
         "image_bytes": recorded.image.size if recorded.image else None,
         "recipe": recipe,
+        "recipe_name": inspection.recipe.name if inspection.recipe else "",
+        "region": _json(judgement.region),
+        "looks": _json(judgement.looks or None),
     }
 
 
@@ -173,6 +192,9 @@ def _row(found: sqlite3.Row) -> Row:
         recipe=found["recipe"],
         image_removed_ns=found["image_removed_ns"],
         protected_ns=found["protected_ns"],
+        recipe_name=found["recipe_name"],
+        region=msgspec.json.decode(found["region"], type=NamedRegion) if found["region"] else None,
+        looks=msgspec.json.decode(found["looks"] or "[]", type=tuple[LookResult, ...]),
     )
 
 
@@ -186,6 +208,19 @@ def decided(found: sqlite3.Row) -> Decided:
         request_id=found["request_id"],
         decided_ns=found["decided_ns"],
     )
+
+
+def noted(found: sqlite3.Row) -> Noted:
+    """A line of the table `events`. Raises JournalError when the disk changed it."""
+    try:
+        event = msgspec.json.decode(found["content"], type=Event)
+    except msgspec.DecodeError as error:
+        raise JournalError(f"event {found['number']}: the journal's row is damaged: {error}") from None
+    return Noted(found["number"], found["boot_id"], found["happened_ns"], event)
+
+
+def _json(value: object) -> str | None:
+    return None if value is None else msgspec.json.encode(value).decode()
 
 
 def _map(found: sqlite3.Row) -> MapUnits | None:

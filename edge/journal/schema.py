@@ -91,7 +91,21 @@ of a bundle, up to the inspection `number`.
 
 _KIND = ("ALTER TABLE inspections ADD COLUMN kind TEXT",)
 
-MIGRATIONS: tuple[tuple[str, ...], ...] = (_FIRST, _RETENTION, _KIND)
+_RECIPES = (
+    "ALTER TABLE inspections ADD COLUMN recipe_name TEXT NOT NULL DEFAULT ''",
+    "ALTER TABLE inspections ADD COLUMN region TEXT",
+    "ALTER TABLE inspections ADD COLUMN looks TEXT",
+    """CREATE TABLE events (
+        number      INTEGER PRIMARY KEY AUTOINCREMENT,
+        boot_id     TEXT NOT NULL REFERENCES boots (boot_id),
+        kind        TEXT NOT NULL,
+        content     TEXT NOT NULL,
+        happened_ns INTEGER NOT NULL
+    ) STRICT""",
+)
+"""What was inspected by which recipe, and what happens beside inspections; `region`, `looks`, `content` are JSON."""
+
+MIGRATIONS: tuple[tuple[str, ...], ...] = (_FIRST, _RETENTION, _KIND, _RECIPES)
 """Statements that lead from schema n to n + 1; a published one is never changed."""
 SCHEMA = len(MIGRATIONS)
 

@@ -12,9 +12,11 @@ import msgspec
 import numpy as np
 
 from edge.contract.cam import Classes, Thresholds
+from edge.contract.events import Event
 from edge.contract.quality import Quality
+from edge.contract.recipe import NamedRegion
 from edge.contract.statistics import Point
-from edge.contract.types import MapUnits, Signal, State, Verdict
+from edge.contract.types import LookResult, MapUnits, Signal, State, Verdict
 from edge.errors import WireError
 
 SCHEMA = 1
@@ -31,6 +33,7 @@ class Topic(StrEnum):
     IMAGE = "image"
     STATE = "state"
     STATISTICS = "statistics"
+    EVENT = "event"
 
 
 class Header(msgspec.Struct, frozen=True, kw_only=True):
@@ -70,7 +73,8 @@ class ImageReference(msgspec.Struct, frozen=True):
 class ResultHeader(Header, frozen=True, kw_only=True):
     """One inspection. `map` is None for FAULT, `thresholds` where none applied, `image` where none was kept.
 
-    `kind` and `classes` are left out where the bundle tells no kinds apart, `kind` for FAULT too.
+    `kind` and `classes` are left out where the bundle tells no kinds apart, `kind` for FAULT too. `recipe` is left out
+    where there is none, `region` where the map lies over the card's, `looks` where there was one alone.
     """
 
     id: str
@@ -87,6 +91,9 @@ class ResultHeader(Header, frozen=True, kw_only=True):
     image: ImageReference | None
     kind: str | msgspec.UnsetType = msgspec.UNSET
     classes: Classes | msgspec.UnsetType = msgspec.UNSET
+    recipe: str | msgspec.UnsetType = msgspec.UNSET
+    region: NamedRegion | msgspec.UnsetType = msgspec.UNSET
+    looks: tuple[LookResult, ...] | msgspec.UnsetType = msgspec.UNSET
 
 
 class ImageHeader(Header, frozen=True, kw_only=True):
@@ -110,7 +117,7 @@ class StateHeader(Header, frozen=True, kw_only=True):
 
     `quality` is an average over the last images, None before there are enough; `warnings` says in words what of it
     has drifted from the station's reference, by the name of the figure.
-    `faults` says what is wrong though the station goes on, by name, for people.
+    `faults` says what is wrong though the station goes on, by name, for people. `recipe` is empty where there is none.
     """
 
     state: State
@@ -120,12 +127,19 @@ class StateHeader(Header, frozen=True, kw_only=True):
     quality: Quality | None = None
     warnings: dict[str, str] = {}
     faults: dict[str, str] = {}
+    recipe: str = ""
 
 
 class StatisticsHeader(Header, frozen=True, kw_only=True):
     """What process control says of the last whole group of inspections."""
 
     point: Point
+
+
+class EventHeader(Header, frozen=True, kw_only=True):
+    """Something happened beside inspections."""
+
+    event: Event
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -158,7 +172,14 @@ class StatisticsMessage:
     header: StatisticsHeader
 
 
-Message = ResultMessage | ImageMessage | StateMessage | StatisticsMessage
+@dataclass(frozen=True, slots=True)
+class EventMessage:
+    """Topic `event`."""
+
+    header: EventHeader
+
+
+Message = ResultMessage | ImageMessage | StateMessage | StatisticsMessage | EventMessage
 
 _Header = TypeVar("_Header", bound=Header)
 
@@ -179,6 +200,8 @@ def encode_message(message: Message) -> list[bytes]:
             return [b"state", header]
         case StatisticsMessage():
             return [b"statistics", header]
+        case EventMessage():
+            return [b"event", header]
 
 
 def decode_message(frames: Sequence[bytes]) -> Message:
@@ -220,11 +243,16 @@ def _statistics(frames: Sequence[bytes]) -> StatisticsMessage:
     return StatisticsMessage(_decode(frames[1], StatisticsHeader))
 
 
+def _event(frames: Sequence[bytes]) -> EventMessage:
+    return EventMessage(_decode(frames[1], EventHeader))
+
+
 _READERS: dict[bytes, tuple[Callable[[Sequence[bytes]], Message], int]] = {
     b"result": (_result, 3),
     b"image": (_image, 3),
     b"state": (_state, 2),
     b"statistics": (_statistics, 2),
+    b"event": (_event, 2),
 }
 
 

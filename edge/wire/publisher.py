@@ -11,6 +11,7 @@ import zmq
 
 from edge.contract.cam import BINARY, Classes, Thresholds
 from edge.contract.card import Tensor
+from edge.contract.events import Event
 from edge.contract.lifetime import Closing
 from edge.contract.quality import Quality
 from edge.contract.statistics import Point
@@ -18,6 +19,8 @@ from edge.contract.types import Inspection, State
 from edge.errors import WireError
 from edge.wire.messages import (
     Counters,
+    EventHeader,
+    EventMessage,
     ImageHeader,
     ImageMessage,
     ImageReference,
@@ -98,6 +101,9 @@ class Publisher(Closing):
             image=image,
             kind=msgspec.UNSET if judgement.kind is None else plain(judgement.kind),
             classes=classes if classes.many else msgspec.UNSET,
+            recipe=inspection.recipe.name if inspection.recipe else msgspec.UNSET,
+            region=judgement.region or msgspec.UNSET,
+            looks=judgement.looks or msgspec.UNSET,
         )
         self._last = (inspection.sequence, captured_ns)
         self._send(ResultMessage(header, judgement.map_units))
@@ -125,7 +131,7 @@ class Publisher(Closing):
     def state(
         self, state: State, *, bundle: str, counters: Counters, reason: str = "", ended: bool = False,
         quality: Quality | None = None, warnings: dict[str, str] | None = None,
-        faults: Mapping[str, str] = NO_FAULTS,
+        faults: Mapping[str, str] = NO_FAULTS, recipe: str = "",
     ) -> None:  # fmt: skip
         """Publishes how the station is: call it at each change, and once a second in between. Raises WireError."""
         sequence, captured_ns = self._last
@@ -143,6 +149,7 @@ class Publisher(Closing):
             quality=quality,
             warnings=warnings or {},
             faults={name: plain(text) for name, text in faults.items()},
+            recipe=recipe,
         )
         self._send(StateMessage(header))
 
@@ -159,6 +166,20 @@ class Publisher(Closing):
             point=point,
         )
         self._send(StatisticsMessage(header))
+
+    def event(self, event: Event, *, bundle: str) -> None:
+        """Publishes what happened, once the journal has it. Raises WireError."""
+        sequence, captured_ns = self._last
+        header = EventHeader(
+            station=self._station,
+            boot=self._boot,
+            number=self._next(Topic.EVENT),
+            sequence=sequence,
+            captured_ns=captured_ns,
+            bundle=bundle,
+            event=event,
+        )
+        self._send(EventMessage(header))
 
     def close(self) -> None:
         """May be called twice."""

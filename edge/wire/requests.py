@@ -9,6 +9,7 @@ from typing import Annotated, Any
 
 import msgspec
 
+from edge.contract.recipe import RecipeName
 from edge.contract.types import Decision
 from edge.errors import WireError
 from edge.wire.messages import SCHEMA, plain
@@ -39,6 +40,7 @@ class ErrorCode(StrEnum):
     WRONG_STATE = "wrong_state"
     BUSY = "busy"
     BAD_BUNDLE = "bad_bundle"
+    BAD_RECIPE = "bad_recipe"
     REFUSED = "refused"
     INTERNAL = "internal"
 
@@ -76,8 +78,18 @@ class Load(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_field="n
     bundle: FilePath
 
 
-Command = Status | Start | Stop | Trigger | Decide | Load
-COMMANDS = frozenset({"status", "start", "stop", "trigger", "decide", "load"})
+class Changeover(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_field="name", tag="changeover"):
+    """Inspect another product, by the recipe of that name."""
+
+    recipe: RecipeName
+
+
+class Interlock(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_field="name", tag="interlock"):
+    """Judge the known frames now."""
+
+
+Command = Status | Start | Stop | Trigger | Decide | Load | Changeover | Interlock
+COMMANDS = frozenset({"status", "start", "stop", "trigger", "decide", "load", "changeover", "interlock"})
 
 
 class _Envelope(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

@@ -57,11 +57,14 @@ def test_the_least_that_is_needed_gets_the_documented_defaults(tmp_path) -> None
             "keep_days": None,
             "keep_inspections": None,
         },
+        "recipe": None,
+        "recipes": str(tmp_path / "recipes"),
         "trusted_keys": None,
         "inference": {"threads": 1},
         "trigger": {"kind": "free", "start": "auto"},
         "signal": {"kind": "none", "pass_pin": None, "reject_pin": None, "pulse_ms": 50, "factory": "auto"},
         "wire": {"results": "", "commands": "", "images": True},
+        "interlock": {"at": (), "every_h": None},
         "quality": None,
     }
 
@@ -82,11 +85,14 @@ def test_every_value_may_be_given(tmp_path) -> None:
     text = """
         station = "A_b-9"
         bundle = "/srv/bundle"
+        recipe = "screw-m4"
+        recipes = "products"
         trusted_keys = ["/etc/okng/a.pub", "b.pub"]
         camera = {uri = "picamera2://0", timeout_s = 60, repeats = true, reopenings = 1, backoff_s = 2}
         inference = {threads = 16}
         trigger = {kind = "command", start = "command"}
         signal = {kind = "gpio", pass_pin = 17, reject_pin = 27, pulse_ms = 10_000, factory = "mock"}
+        interlock = {at = ["06:00", "22:30"], every_h = 4}
         wire = {results = "tcp://127.0.0.1:5555", commands = "ipc:///run/x", images = false}
         quality = {brightness = 100, focus = 0.2, clipped = 0.01, tolerance = 0.5}
         [journal]
@@ -100,6 +106,7 @@ def test_every_value_may_be_given(tmp_path) -> None:
     """
     config = read_config(write(tmp_path, text))
     assert (config.bundle, config.journal.folder) == ("/srv/bundle", "/srv/journal")
+    assert (config.recipe, config.recipes) == ("screw-m4", str(tmp_path / "products"))
     assert config.trusted_keys == ("/etc/okng/a.pub", str(tmp_path / "b.pub"))
     assert (config.results_address, config.commands_address) == ("tcp://127.0.0.1:5555", "ipc:///run/x")
     assert (config.camera.timeout_s, config.signal.reject_pin, config.wire.images) == (60.0, 27, False)
@@ -117,7 +124,7 @@ def test_relative_paths_are_relative_to_the_file(tmp_path, monkeypatch) -> None:
 @pytest.mark.parametrize(
     ("extra", "said"),
     [
-        ("surprise = 1", "surprise: no such key; allowed here: station, bundle, camera, journal, trusted_keys, "),
+        ("surprise = 1", "surprise: no such key; allowed here: station, bundle, camera, journal, recipe, recipes, "),
         ("[camera]\nuri = 'x'\nur = 1", "camera.ur: no such key; allowed here: uri, timeout_s"),
         ("[nothing]\na = 1", "nothing: no such key; allowed here: station"),
         ("[camera]", "camera.uri: is missing"),
@@ -132,7 +139,10 @@ def test_relative_paths_are_relative_to_the_file(tmp_path, monkeypatch) -> None:
         ('bundle = "a\\u0000b"', "bundle = 'a\\x00b': expected `str` matching"),
         ("trusted_keys = []", "trusted_keys = []: expected `array` of length >= 1"),
         ("trusted_keys = 'a.pub'", "trusted_keys = 'a.pub': expected `array | null`, got `str`"),
-        ("trusted_keys = ['']", "trusted_keys[0]: expected `str` matching"),
+        ("trusted_keys = ['']", "trusted_keys[0] = '': expected `str` matching"),
+        ("recipe = 'a/b'", "recipe = 'a/b': expected `str` matching"),
+        ("[interlock]\nat = ['06:00', '24:00']", "interlock.at[1] = '24:00': expected `str` matching"),
+        ("[interlock]\nevery_h = 0", "interlock.every_h = 0: expected `float` > 0.0"),
         ("[journal]\nfolder = ''", "journal.folder = '': expected `str` matching"),
         ("[journal]\nfolder = 'x'\nimages = 'ok'", "journal.images = 'ok': must be one of all, ng, none"),
         ("[journal]\nfolder = 'x'\nimages_every = 0", "journal.images_every = 0: expected `int` >= 1"),

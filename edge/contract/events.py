@@ -1,0 +1,48 @@
+"""What happens to a station beside inspections: journaled, then published."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import msgspec
+
+Occasion = Literal["start", "changeover", "schedule", "command"]
+
+
+class InterlockEvent(msgspec.Struct, frozen=True, kw_only=True, tag_field="kind", tag="interlock"):
+    """The known frames were judged. `bundle` is the digest of the one that judged; `recipe` is empty without one."""
+
+    occasion: Occasion
+    recipe: str
+    bundle: str
+    frames: int
+    """How many known frames there are."""
+    wrong: tuple[str, ...]
+    """Of each that was judged wrong, which and how, for people; none when it passed."""
+
+    @property
+    def passed(self) -> bool:
+        """Whether the station may be ready."""
+        return not self.wrong
+
+    @property
+    def reason(self) -> str:
+        """Why not, in plain words; empty when it passed."""
+        if self.passed:
+            return ""
+        more = f", and {len(self.wrong) - 1} more" if len(self.wrong) > 1 else ""
+        return f"golden interlock: {self.wrong[0]}{more}"
+
+
+class ChangeoverEvent(msgspec.Struct, frozen=True, tag_field="kind", tag="changeover"):
+    """Another recipe took over from `before`; parts from here on are judged by it."""
+
+    recipe: str
+    before: str
+    bundle: str
+    """Digest."""
+    configured: str
+    """What the station file names: when that changes, it counts again at the next start."""
+
+
+Event = InterlockEvent | ChangeoverEvent
