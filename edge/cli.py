@@ -224,6 +224,47 @@ def load(bundle: Path, config: Path) -> None:
 
 
 @okng.command()
+@click.argument("recipe", metavar="NAME")
+@config_option
+def changeover(recipe: str, config: Path) -> None:
+    """Have the station inspect another product, by recipe NAME of its folder of recipes.
+
+    Refused while a part is in flight, and where recipe or bundle are not good: then the station keeps what it had. Its
+    known frames must be judged right before the station is ready again.
+
+    \b
+    Example: okng changeover screw-m4
+    """
+    from edge.wire.client import LOAD_TIMEOUT_S, CommandRefused
+    from edge.wire.requests import Changeover, ErrorCode
+
+    with _station(config) as station:
+        try:
+            found = station.request(Changeover(recipe), timeout_s=LOAD_TIMEOUT_S)
+        except CommandRefused as error:
+            raise BundleError(str(error)) if error.code == ErrorCode.BAD_BUNDLE else error from None
+    click.echo(f"{found['recipe']} from now on, judged by {found['bundle_name']} ({found['bundle'][:12]})")
+
+
+@okng.command()
+@config_option
+def interlock(config: Path) -> None:
+    """Have the station judge its known frames now; it is ready only while it judges them right. Exit status 1 if not.
+
+    \b
+    Example: okng interlock
+    """
+    from edge.wire.requests import Interlock
+
+    with _station(config) as station:
+        found = station.request(Interlock())
+    for wrong in found["wrong"]:
+        click.echo(wrong)
+    click.echo(f"{found['frames']} known frames, {len(found['wrong'])} judged wrong")
+    sys.exit(0 if found["passed"] else 1)
+
+
+@okng.command()
 @click.argument("part", default="")
 @config_option
 def trigger(part: str, config: Path) -> None:

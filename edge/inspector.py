@@ -132,8 +132,8 @@ class Inspector:
         assert self._interlock is not None
         event = self._interlock.check(self._pipeline.judge, occasion)
         self._schedule.done()
-        self._hand_on(event)
         self._block(event.reason)
+        self._hand_on(event)
         return event
 
     def change_over(self, judge: PartJudge, interlock: Interlock, configured: str) -> InterlockEvent:
@@ -147,10 +147,11 @@ class Inspector:
         recipe, before = judge.recipe, self.recipe
         assert recipe is not None
         event = interlock.check(judge, "changeover")
-        self._hand_on(event)
         if not event.passed:
             self._block(f"the changeover to {recipe.name} failed, {event.reason}")
+            self._hand_on(event)
             return event
+        self._hand_on(event)
         self._pipeline.use(judge)
         self._interlock = interlock
         self._schedule.done()

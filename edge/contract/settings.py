@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
-from typing import Annotated, Any, TypeVar, get_args
+from typing import Annotated, Any, TypeVar, get_args, get_origin
 
 import msgspec
 
@@ -60,9 +60,10 @@ def _field_type(kind: Any, key: str) -> Any:
     found = kind
     for step in _steps(key):
         if step.isdecimal():
-            found = get_args(found)[0]
             continue
         found = next(field.type for field in msgspec.structs.fields(found) if field.name == step)
+        if get_origin(found) is Annotated:
+            found = get_args(found)[0]
         found = next((each for each in get_args(found) if hasattr(each, "__struct_fields__")), found)
     return found
 

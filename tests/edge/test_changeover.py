@@ -1,0 +1,180 @@
+"""The real daemon with recipes: at the start, by changeover, good and bad, and after a restart."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import tomllib
+from pathlib import Path
+
+import pytest
+
+from edge.config import read_config
+from edge.contract.events import ChangeoverEvent, InterlockEvent
+from edge.contract.types import State, Verdict
+from edge.daemon import open_journal, station_recipe
+from edge.errors import ConfigError
+from edge.journal.reader import JournalReader
+from edge.wire.client import CommandRefused, Station
+from edge.wire.messages import Topic
+from edge.wire.requests import Changeover, Interlock, Load, Start, Status, Trigger
+from tests.edge.test_daemon import BY_COMMAND, ON_START, WAIT_S, Running, refused, station_file
+
+SCENARIOS = Path(__file__).parents[1] / "scenarios"
+
+
+def recipes(folder: Path, **files: str) -> Path:
+    """A folder of recipes with these, and the one of a scenario."""
+    (folder / "recipes").mkdir(parents=True, exist_ok=True)
+    shutil.copy(SCENARIOS / "two-of-three" / "recipe.toml", folder / "recipes" / "two-of-three.toml")
+    for name, text in files.items():
+        (folder / "recipes" / f"{name}.toml").write_text(text)
+    return folder
+
+
+def said(daemon: Running, name: str, code: str) -> str:
+    with pytest.raises(CommandRefused) as caught:
+        daemon.station.request(Changeover(name))
+    assert caught.value.code == code
+    return str(caught.value).removesuffix(f" ({code})")
+
+
+def test_the_daemon_inspects_by_a_recipe_as_replay_does(tmp_path, bundle) -> None:
+    folder = recipes(tmp_path / "d")
+    camera = (SCENARIOS / "two-of-three" / "frames").as_uri()
+    config = station_file(folder, bundle, camera, 'recipe = "two-of-three"', ON_START)
+    expected = tomllib.loads((SCENARIOS / "two-of-three" / "expected.toml").read_text())["parts"]
+    with Running(config) as daemon:
+        assert daemon.station.request(Status())["recipe"] == "two-of-three"
+        daemon.station.request(Start())
+        headers = [message.header for message in daemon.collect(len(expected))]
+        assert daemon.end() == 0, daemon.log.read_text()
+        rows = daemon.rows()
+    assert [(each.frame_name, each.verdict) for each in headers] == [
+        (each["frame"], each["verdict"]) for each in expected
+    ]
+    assert len(rows) == len(expected)
+    for header, row in zip(headers, rows, strict=True):
+        assert (header.recipe, row.recipe_name) == ("two-of-three", "two-of-three")
+        assert (header.looks or ()) == row.looks
+        if header.frame_name:
+            assert [look.frame for look in row.looks] == [0, 1, 2]
+    with JournalReader(folder / "journal") as reader:
+        settings = json.loads(reader.recipe(rows[0].recipe))
+        (start,) = reader.events()
+    assert settings["station"] == "one"
+    assert settings["recipe"]["voting"] == {"frames": 3, "ng": 2}
+    assert isinstance(start.event, InterlockEvent)
+    assert (start.event.passed, start.event.occasion, start.event.recipe) == (True, "start", "two-of-three")
+
+
+@pytest.fixture(scope="module")
+def station(tmp_path_factory, bundle):
+    """A triggered station with recipes good and bad."""
+    ignored = SCENARIOS / "ignored-place" / "hole.png"
+    folder = recipes(
+        tmp_path_factory.mktemp("station") / "d",
+        plain="",
+        strict='review = "ng"\nthresholds = {ok_below = 0.0, ng_from = 0.5}',
+        lax="thresholds = {ok_below = 1.0, ng_from = 1.0}",
+        typo="reveiw = 'ng'",
+        lost=f"ignore = '{ignored}'\n[[regions]]\nname = 'hole'\nleft = 0.3\ntop = 0.72\nwidth = 0.04\nheight = 0.04",
+        absent="bundle = '../nothing'",
+    )
+    camera = f"{(SCENARIOS / 'bundle-alone' / 'frames' / '5.jpg').as_uri()}?loop=true"
+    with Running(station_file(folder, bundle, camera, BY_COMMAND, images=False)) as daemon:
+        yield daemon
+        assert daemon.end() == 0, daemon.log.read_text()
+
+
+def inspect(daemon: Running) -> object:
+    daemon.station.request(Trigger("A-1"))
+    return daemon.collect(len(daemon.results) + 1)[-1].header
+
+
+@pytest.mark.parametrize(
+    ("name", "code", "reason"),
+    [
+        ("nowhere", "bad_recipe", "recipes/nowhere.toml: no such recipe; there are: absent, lax, lost, plain, strict,"),
+        ("typo", "bad_recipe", "recipes/typo.toml: reveiw: no such key; allowed here: "),
+        ("lost", "bad_recipe", "hole.png': leaves no place of region 'hole'"),
+        ("absent", "bad_bundle", "nothing/SHA256SUMS: cannot be read: No such file or directory; is this a bundle?"),
+    ],
+)
+def test_a_bad_recipe_is_refused_and_the_station_goes_on_as_it_was(station, name, code, reason) -> None:
+    assert reason in said(station, name, code)
+    status = station.station.request(Status())
+    assert (status["recipe"], status["state"]) == ("", State.READY)
+    assert inspect(station).verdict is Verdict.OK
+
+
+def test_a_recipe_that_lets_known_faults_pass_leaves_the_line_not_ready_until_it_judges_right(station, okng) -> None:
+    reason = said(station, "lax", "bad_recipe")
+    assert reason.startswith("the changeover to lax failed, golden interlock: golden/ng-")
+    status = station.station.request(Status())
+    assert (status["recipe"], status["state"], status["reason"]) == ("", State.ERROR, reason)
+    with pytest.raises(CommandRefused, match="the changeover to lax failed") as caught:
+        station.station.request(Trigger("A-2"))
+    assert caught.value.code == "wrong_state"
+    done = okng("interlock", "--config", station.config)
+    assert (done.status, done.out) == (0, "8 known frames, 0 judged wrong\n")
+    assert station.station.request(Status())["state"] == State.READY
+    assert inspect(station).verdict is Verdict.OK
+
+
+def test_a_changeover_is_published_and_journaled_and_each_result_names_its_recipe(station, bundle, okng) -> None:
+    with Station(f"ipc://{station.folder}/r", f"ipc://{station.folder}/c", topics=(Topic.EVENT,)) as events:
+        events.wait_joined(WAIT_S)
+        done = okng("changeover", "strict", "--config", station.config)
+        assert done.status == 0, done.err
+        assert done.out.startswith("strict from now on, judged by ")
+        check, change = (events.receive(WAIT_S).header.event for _ in range(2))
+        assert (check.occasion, check.passed, check.recipe) == ("changeover", True, "strict")
+        assert (change.recipe, change.before) == ("strict", "")
+        assert events.wait_joined(WAIT_S).header.recipe == "strict"
+    header = inspect(station)
+    assert (header.verdict, header.recipe, header.thresholds.ng_from) == (Verdict.NG, "strict", 0.0)
+    row = station.rows()[-1]
+    assert (row.verdict, row.recipe_name) == (Verdict.NG, "strict")
+    with JournalReader(station.folder / "journal") as reader:
+        assert reader.events()[-1].event == change
+        assert json.loads(reader.recipe(row.recipe))["recipe"]["name"] == "strict"
+    station.station.request(Load(str(bundle)))  # keeps the recipe
+    assert inspect(station).recipe == "strict"
+    assert station.station.request(Changeover("plain"))["recipe"] == "plain"
+    assert inspect(station).verdict is Verdict.OK
+
+
+def test_none_is_begun_while_a_part_is_in_flight(tmp_path, bundle, capture) -> None:
+    folder = recipes(tmp_path / "d", plain="")
+    camera = f"{capture.as_uri()}?loop=true&rate=0.1"
+    with Running(station_file(folder, bundle, camera, BY_COMMAND)) as daemon:
+        for part in ("A-1", "A-2"):
+            daemon.station.request(Trigger(part))
+        assert "a part is in flight" in said(daemon, "plain", "busy")
+        assert daemon.station.request(Interlock())["passed"]
+        assert daemon.end() == 0, daemon.log.read_text()
+
+
+def test_a_station_that_starts_again_inspects_what_it_was_changed_over_to(tmp_path, bundle, capture) -> None:
+    """Unless the station file was changed since: then that counts."""
+    folder = recipes(tmp_path / "d", plain="")
+    path = station_file(folder, bundle, capture.as_uri(), 'recipe = "plain"')
+    config = read_config(path)
+    with open_journal(config) as journal:
+        assert station_recipe(config, journal).name == "plain"
+        journal.note(ChangeoverEvent("two-of-three", "plain", "b" * 64, "plain"))
+        assert station_recipe(config, journal).name == "two-of-three"
+    config = read_config(station_file(folder, bundle, capture.as_uri()))
+    with open_journal(config) as journal:
+        assert station_recipe(config, journal) is None
+        journal.note(ChangeoverEvent("gone", "", "b" * 64, ""))
+        with pytest.raises(ConfigError, match=r"gone\.toml: no such recipe; there are: plain, two-of-three"):
+            station_recipe(config, journal)
+
+
+def test_a_recipe_that_is_wrong_at_the_start_is_one_line(tmp_path, bundle, capture, okng) -> None:
+    folder = recipes(tmp_path / "d", typo="reveiw = 'ng'")
+    assert "typo.toml: reveiw: no such key" in refused(
+        okng, station_file(folder, bundle, capture.as_uri(), 'recipe = "typo"'), 2
+    )
