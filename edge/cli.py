@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from edge.wire.client import Station
     from edge.wire.messages import ResultMessage
 
+GOLDEN_TIMEOUT_S = 75.0
+"""A part may have many frames, and a camera a minute for each."""
 NEEDS_TRAINING_EXTRA = ("train", "evaluate", "convert", "demo")
 config_option = click.option(
     "--config", type=click.Path(path_type=Path), default="station.toml", envvar="OKNG_CONFIG", show_default=True,
@@ -261,6 +263,24 @@ def interlock(config: Path) -> None:
     for wrong in found["wrong"]:
         click.echo(wrong)
     click.echo(f"{found['frames']} known frames, {len(found['wrong'])} judged wrong")
+    sys.exit(0 if found["passed"] else 1)
+
+
+@okng.command()
+@click.argument("label", type=click.Choice(["ok", "ng"]))
+@config_option
+def golden(label: str, config: Path) -> None:
+    """Inspect the known part in front of the camera, which is ok or ng. It is rejected in any case. Exit status 1 if
+    it is judged wrong: then the station is not ready until it judges such a part right.
+
+    \b
+    Example: okng golden ng
+    """
+    from edge.wire.requests import Golden
+
+    with _station(config) as station:
+        found = station.request(Golden("ok" if label == "ok" else "ng"), timeout_s=GOLDEN_TIMEOUT_S)
+    click.echo(f"{found['inspection']}: {'; '.join(found['wrong']) or f'judged right, as {label}'}")
     sys.exit(0 if found["passed"] else 1)
 
 

@@ -14,8 +14,7 @@ import msgspec
 from edge import __version__
 from edge.changeover import Changeover
 from edge.contract.bundle import Bundle
-from edge.contract.events import InterlockEvent
-from edge.contract.types import Inspection, State
+from edge.contract.types import Inspection, Label, State
 from edge.errors import BundleError, ConfigError, JournalError, UsageError
 from edge.inspector import InFlightError, Inspector
 from edge.journal.journal import Journal
@@ -53,7 +52,8 @@ class Commander:
         self._bundle, self._life, self._station, self._free_run = bundle, life, station, free_run
         self._loader, self._changeover = loader, changeover
         self._changeover_asked: Request | None = None
-        self._checks: list[tuple[Request, Future[InterlockEvent]]] = []
+        self._orders: list[tuple[Request, Future[dict[str, Any]]]] = []
+        """What the line thread was asked to do, and has not said yet what came of it."""
         self._load_asked: Request | None = None
         self._proven: Bundle | None = None
         """Of the load under way: the bundle that proved itself and waits for the line thread."""
@@ -69,8 +69,8 @@ class Commander:
                 self._go_on_loading(self._load_asked)
             if self._changeover_asked:
                 self._go_on_changing_over(self._changeover_asked)
-            self._answer_checks()
-        for asked in (self._load_asked, self._changeover_asked, *(request for request, _ in self._checks)):
+            self._answer_orders()
+        for asked in (self._load_asked, self._changeover_asked, *(request for request, _ in self._orders)):
             if asked:
                 self._server.refuse(asked, ErrorCode.WRONG_STATE, "the station is stopping")
         self._loader.close()
@@ -82,7 +82,10 @@ class Commander:
             elif isinstance(request.command, requests.Changeover):
                 self._change_over(request, request.command.recipe)
             elif isinstance(request.command, requests.Interlock):
-                self._checks.append((request, self._inspector.order(lambda: self._inspector.check("command"))))
+                self._orders.append((request, self._inspector.order(self._check)))
+            elif isinstance(request.command, requests.Golden):
+                label = request.command.label
+                self._orders.append((request, self._inspector.order(lambda: self._show_golden(label))))
             else:
                 self._server.reply(request, self._carry_out(request))
         except Refused as error:
@@ -210,11 +213,24 @@ class Commander:
             self._server.reply(request, {"recipe": event.recipe, **self._bundle_facts()})
         self._changeover_asked = None
 
-    def _answer_checks(self) -> None:
-        for request, future in [check for check in self._checks if check[1].done()]:
-            event = future.result()
-            self._server.reply(request, {"passed": event.passed, "frames": event.frames, "wrong": event.wrong})
-            self._checks.remove((request, future))
+    def _check(self) -> dict[str, Any]:
+        """In the line thread."""
+        event = self._inspector.check("command")
+        return {"passed": event.passed, "frames": event.frames, "wrong": event.wrong}
+
+    def _show_golden(self, label: Label) -> dict[str, Any]:
+        """In the line thread."""
+        inspection, event = self._inspector.show_golden(label)
+        return {"inspection": inspection.id, "passed": event.passed, "wrong": event.wrong}
+
+    def _answer_orders(self) -> None:
+        for order in [each for each in self._orders if each[1].done()]:
+            self._orders.remove(order)
+            request, future = order
+            try:
+                self._server.reply(request, future.result())
+            except InFlightError:
+                self._server.refuse(request, ErrorCode.BUSY, IN_FLIGHT)
 
     def _decide(self, decide: Decide, request_id: str) -> dict[str, Any]:
         try:

@@ -34,6 +34,7 @@ from edge.contract.recipe import Recipe
 from edge.contract.signature import read_public_key
 from edge.contract.types import Inspection, State
 from edge.errors import BundleError, ConfigError, HardwareError
+from edge.guard import Guard
 from edge.inference.verify import finish_verify, start_verify
 from edge.inspector import Inspector
 from edge.interlock import Interlock
@@ -130,10 +131,10 @@ class Daemon:
     ) -> list[threading.Thread]:  # fmt: skip
         config, life, triggers = self._config, self._life, Triggers()
         results: queue.Queue[Inspection | Bundle | Event] = queue.Queue(RESULTS_WAITING)
-        free_run, recipe = config.trigger.kind == "free", pipeline.judge.recipe
+        free_run, recipe, known = config.trigger.kind == "free", pipeline.judge.recipe, config.interlock
         inspector = Inspector(
             camera, pipeline, triggers, life, results, free_run=free_run, timeout_s=config.camera.timeout_s,
-            interlock=Interlock(bundle, recipe), schedule=Schedule(config.interlock.at, config.interlock.every_h),
+            guard=Guard(Interlock(bundle, recipe), Schedule(known.at, known.every_h), known.parts),
         )  # fmt: skip
         recorder = Recorder(
             results, journal, publisher, bundle, life, QualityWatch(config.quality),

@@ -14,13 +14,13 @@ from edge.camera import Camera
 from edge.contract.bundle import Bundle
 from edge.contract.events import ChangeoverEvent, Event, InterlockEvent, Occasion
 from edge.contract.recipe import Recipe
-from edge.contract.types import Frame, Inspection, State
+from edge.contract.types import Frame, Inspection, Label, State
 from edge.errors import CameraError, JournalError
+from edge.guard import Guard
 from edge.interlock import Interlock
 from edge.life import Life
 from edge.part import read_part
 from edge.pipeline import FrameJudge, PartJudge, Pipeline
-from edge.schedule import Schedule
 from edge.triggers import Trigger, Triggers
 
 log = logging.getLogger(__name__)
@@ -41,8 +41,7 @@ class Inspector:
     In free run each frame is a trigger; otherwise triggers come by command. Only the line thread calls `run`.
     When another bundle takes over, it goes into the queue too: what follows it there was judged with it. So do events.
 
-    With an interlock nothing is inspected before the known frames have been judged right (`check`), and nothing after
-    they were judged wrong.
+    Nothing is inspected while the guard has a reason against it: before known frames were judged right (`check`).
     """
 
     name = "line"
@@ -50,15 +49,13 @@ class Inspector:
     def __init__(
         self, camera: Camera, pipeline: Pipeline, triggers: Triggers, life: Life,
         results: queue.Queue[Inspection | Bundle | Event],
-        *, free_run: bool, timeout_s: float, interlock: Interlock | None = None, schedule: Schedule | None = None,
+        *, free_run: bool, timeout_s: float, guard: Guard | None = None,
     ) -> None:  # fmt: skip
         self._camera, self._pipeline, self._triggers, self._life = camera, pipeline, triggers, life
         self._results, self._free_run, self._timeout_s = results, free_run, timeout_s
         self.enabled = threading.Event()
         """Set: frames or triggers are inspected."""
-        self.blocked = "the golden frames have not been judged yet" if interlock else ""
-        """Why the known frames forbid to inspect; empty where they do not."""
-        self._interlock, self._schedule = interlock, schedule or Schedule()
+        self._guard = guard or Guard()
         self._orders: queue.SimpleQueue[Callable[[], None]] = queue.SimpleQueue()
         self._coming: tuple[PartJudge, Interlock] | None = None
 
@@ -108,6 +105,11 @@ class Inspector:
         return self._coming is not None
 
     @property
+    def blocked(self) -> str:
+        """Why known frames or parts forbid to inspect, in plain words; empty where they do not."""
+        return self._guard.reason
+
+    @property
     def recipe(self) -> Recipe | None:
         """The one that parts are inspected by."""
         return self._pipeline.judge.recipe
@@ -129,12 +131,23 @@ class Inspector:
 
     def check(self, occasion: Occasion) -> InterlockEvent:
         """Judges the known frames; blocks the line where one is judged wrong. Of the line thread, or before it runs."""
-        assert self._interlock is not None
-        event = self._interlock.check(self._pipeline.judge, occasion)
-        self._schedule.done()
-        self._block(event.reason)
+        event = self._guard.check(self._pipeline.judge, occasion)
+        self._show_guard()
         self._hand_on(event)
         return event
+
+    def show_golden(self, label: Label) -> tuple[Inspection, InterlockEvent]:
+        """Inspects the known part in front of the camera. Of the line thread. Raises InFlightError."""
+        if self._triggers.waiting:
+            raise InFlightError
+        self._life.count_trigger()
+        trigger = self._triggers.now()
+        found = self._inspect(trigger, label)
+        event = self._guard.shown(self._pipeline.judge, label, found.judgement)
+        self._show_guard()
+        self._hand_on(found)
+        self._hand_on(event)
+        return found, event
 
     def change_over(self, judge: PartJudge, interlock: Interlock, configured: str) -> InterlockEvent:
         """Another recipe, once its known frames are judged right. Of the line thread.
@@ -148,16 +161,17 @@ class Inspector:
         assert recipe is not None
         event = interlock.check(judge, "changeover")
         if not event.passed:
-            self._block(f"the changeover to {recipe.name} failed, {event.reason}")
+            self._guard.hold(f"the changeover to {recipe.name} failed, {event.reason}")
+            self._show_guard()
             self._hand_on(event)
             return event
         self._hand_on(event)
         self._pipeline.use(judge)
-        self._interlock = interlock
-        self._schedule.done()
+        self._guard.use(interlock)
+        self._guard.hold("")
         self._hand_on(judge.bundle)
         self._hand_on(ChangeoverEvent(recipe.name, before.name if before else "", judge.bundle.digest, configured))
-        self._block("")
+        self._show_guard()
         return event
 
     @property
@@ -166,18 +180,18 @@ class Inspector:
 
     def _between_parts(self) -> None:
         if coming := self._coming:
-            judge, self._interlock = coming
+            judge, interlock = coming
             self._pipeline.use(judge)
+            self._guard.use(interlock)
             self._hand_on(judge.bundle)
             self.check("changeover")
             self._coming = None
         while not self._orders.empty():
             self._orders.get()()
-        if self._schedule.due() and not self._triggers.waiting:
+        if self._guard.due() and not self._triggers.waiting:
             self.check("schedule")
 
-    def _block(self, reason: str) -> None:
-        self.blocked = reason
+    def _show_guard(self) -> None:
         if self.enabled.is_set():
             self._show_work()
 
@@ -210,21 +224,22 @@ class Inspector:
             self._hand_on(self._fault(trigger, self.blocked))
             return
         self._life.enter(State.SINGLE_EXECUTION)
-        try:
-            frames = read_part(self._camera, self._pipeline.judge.frames, lambda: self._frame_after(trigger))
-        except CameraError as error:
-            inspection = self._fault(trigger, str(error))
-        else:
-            inspection = (
-                self._pipeline.inspect(trigger.sequence, trigger.part, frames[0], trigger.wall_ns, frames[1:])
-                if frames
-                else self._fault(trigger, "the source has ended")
-            )
-        self._hand_on(inspection)
+        self._hand_on(self._inspect(trigger))
         if self.enabled.is_set():
             self._show_work()
         else:
             self._life.enter(State.HALTED, "stopped by command")
+
+    def _inspect(self, trigger: Trigger, golden: Label | None = None) -> Inspection:
+        """The part whose frames come after the trigger."""
+        try:
+            frames = read_part(self._camera, self._pipeline.judge.frames, lambda: self._frame_after(trigger))
+        except CameraError as error:
+            return self._fault(trigger, str(error), golden)
+        if not frames:
+            return self._fault(trigger, "the source has ended", golden)
+        frame, *more = frames
+        return self._pipeline.inspect(trigger.sequence, trigger.part, frame, trigger.wall_ns, more, golden)
 
     def _frame_after(self, trigger: Trigger) -> Frame | None:
         """The first frame exposed after the trigger. Raises CameraError when none comes in time."""
@@ -234,9 +249,9 @@ class Inspector:
             if frame is None or not self._camera.live or frame.monotonic_ns >= trigger.monotonic_ns:
                 return frame
 
-    def _fault(self, trigger: Trigger, reason: str) -> Inspection:
+    def _fault(self, trigger: Trigger, reason: str, golden: Label | None = None) -> Inspection:
         log.warning("inspection %d: FAULT: %s", trigger.sequence, reason)
-        return self._pipeline.fault(trigger.sequence, trigger.part, reason, trigger.wall_ns)
+        return self._pipeline.fault(trigger.sequence, trigger.part, reason, trigger.wall_ns, golden)
 
     def _hand_on(self, result: Inspection | Bundle | Event) -> None:
         try:

@@ -12,7 +12,7 @@ from edge.contract.card import Card, GoldenFrame
 from edge.contract.events import InterlockEvent, Occasion
 from edge.contract.images import decode_image
 from edge.contract.recipe import KnownPart, Recipe
-from edge.contract.types import Frame, Judgement, Verdict
+from edge.contract.types import Frame, Judgement, Label, Verdict
 from edge.errors import BundleError
 from edge.pipeline import PartJudge
 
@@ -56,10 +56,18 @@ class Interlock:
 
 def _of_recipe(judge: PartJudge, part: KnownPart) -> str:
     found = _judged(lambda frame: judge.judge_part((frame,)), part.file, part.data)
+    return misjudged(part.file, part.label, found)
+
+
+def misjudged(name: str, label: Label, found: Judgement) -> str:
+    """What is wrong with the judgement of a known part, in plain words; empty where it is right.
+
+    REVIEW is right for either: an operator would decide.
+    """
     if found.verdict is Verdict.FAULT:
-        return f"{part.file} cannot be judged: {found.reason}"
-    if found.verdict is (Verdict.NG if part.label == "ok" else Verdict.OK):
-        return f"{part.file} is {part.label}, and judged {found.verdict.upper()} ({found.score:.3f})"
+        return f"{name} cannot be judged: {found.reason}"
+    if found.verdict is (Verdict.NG if label == "ok" else Verdict.OK):
+        return f"{name} is {label}, and judged {found.verdict.upper()} ({found.score:.3f})"
     return ""
 
 

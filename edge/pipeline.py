@@ -9,7 +9,7 @@ from typing import Protocol
 
 from edge.contract.bundle import Bundle
 from edge.contract.recipe import Look, Recipe
-from edge.contract.types import Frame, Inspection, Judgement, Signal, Verdict
+from edge.contract.types import Frame, Inspection, Judgement, Label, Signal, Verdict
 from edge.contract.voting import decide
 from edge.errors import SignalError
 from edge.line import LineSignal
@@ -79,11 +79,12 @@ class Pipeline:
         self.judge = judge
 
     def inspect(
-        self, sequence: int, part: str, frame: Frame, triggered_ns: int, more: Sequence[Frame] = ()
-    ) -> Inspection:
+        self, sequence: int, part: str, frame: Frame, triggered_ns: int, more: Sequence[Frame] = (),
+        golden: Label | None = None,
+    ) -> Inspection:  # fmt: skip
         """The one result of one trigger; the line has been told when this returns. `more` are frames of the part too.
 
-        With a recipe that asks for several, a part has `judge.frames`.
+        With a recipe that asks for several, a part has `judge.frames`. A `golden` part is known, and never accepted.
         """
         frames = (frame, *more)
         try:
@@ -91,16 +92,19 @@ class Pipeline:
         except Exception as error:
             log.exception("frame %d could not be judged", frame.index)
             judgement = Judgement.fault(f"could not be judged: {type(error).__name__}: {error}")
-        return self._conclude(sequence, part, frames[judgement.frame], judgement, triggered_ns)
+        return self._conclude(sequence, part, frames[judgement.frame], judgement, triggered_ns, golden)
 
-    def fault(self, sequence: int, part: str, reason: str, triggered_ns: int) -> Inspection:
+    def fault(
+        self, sequence: int, part: str, reason: str, triggered_ns: int, golden: Label | None = None
+    ) -> Inspection:
         """The result of a trigger that no frame came for."""
-        return self._conclude(sequence, part, None, Judgement.fault(reason), triggered_ns)
+        return self._conclude(sequence, part, None, Judgement.fault(reason), triggered_ns, golden)
 
     def _conclude(
-        self, sequence: int, part: str, frame: Frame | None, judgement: Judgement, triggered_ns: int
-    ) -> Inspection:
-        signal = judgement.signal
+        self, sequence: int, part: str, frame: Frame | None, judgement: Judgement, triggered_ns: int,
+        golden: Label | None,
+    ) -> Inspection:  # fmt: skip
+        signal = Signal.REJECT if golden else judgement.signal
         try:
             self._signal.send(signal)
         except SignalError as error:
@@ -109,4 +113,4 @@ class Pipeline:
             if judgement.verdict is Verdict.OK:
                 judgement = Judgement.fault(f"the signal could not be driven: {error}")
         recipe = self.judge.recipe
-        return Inspection(self._boot_id, sequence, part, frame, judgement, signal, triggered_ns, recipe)
+        return Inspection(self._boot_id, sequence, part, frame, judgement, signal, triggered_ns, recipe, golden)

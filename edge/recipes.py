@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
-from typing import Literal
 
 import cv2
 import msgspec
@@ -13,7 +12,7 @@ import numpy as np
 from edge.contract.images import decode_image
 from edge.contract.recipe import NAME, KnownPart, KnownParts, Recipe, RecipeSettings
 from edge.contract.settings import read_settings
-from edge.contract.types import Pixels
+from edge.contract.types import Label, Pixels
 from edge.errors import ConfigError, DataError
 
 WHITE = 128
@@ -55,7 +54,7 @@ def _ignored(path: Path, file: str) -> Pixels:
     return np.where(white, 255, 0).astype(np.uint8)
 
 
-def _known(path: Path, label: Literal["ok", "ng"], files: tuple[str, ...]) -> list[KnownPart]:
+def _known(path: Path, label: Label, files: tuple[str, ...]) -> list[KnownPart]:
     found = [(file, _picture(path, f"golden.{label}[{index}]", file)[0]) for index, file in enumerate(files)]
     return [KnownPart(file, label, data) for file, data in found]
 

@@ -6,7 +6,8 @@ from typing import Literal
 
 import msgspec
 
-Occasion = Literal["start", "changeover", "schedule", "command"]
+Occasion = Literal["start", "changeover", "schedule", "command", "part"]
+"""Of all known frames; but "part" is one known part before the camera."""
 
 
 class InterlockEvent(msgspec.Struct, frozen=True, kw_only=True, tag_field="kind", tag="interlock"):

@@ -15,7 +15,7 @@ from edge.contract.cam import Thresholds
 from edge.contract.card import Card
 from edge.contract.preprocess import PreprocessSpec, Region
 from edge.contract.settings import PathText
-from edge.contract.types import Pixels
+from edge.contract.types import Label, Pixels
 from edge.errors import ConfigError
 
 NAME = r"^[A-Za-z0-9_-]{1,40}\Z"
@@ -79,7 +79,7 @@ class KnownPart:
     """A photo, as its file's bytes, and what the part in it is."""
 
     file: str
-    label: Literal["ok", "ng"]
+    label: Label
     data: bytes
 
 

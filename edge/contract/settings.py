@@ -60,6 +60,7 @@ def _field_type(kind: Any, key: str) -> Any:
     found = kind
     for step in _steps(key):
         if step.isdecimal():
+            found = found if hasattr(found, "__struct_fields__") else get_args(found)[0]
             continue
         found = next(field.type for field in msgspec.structs.fields(found) if field.name == step)
         if get_origin(found) is Annotated:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import msgspec
 import numpy as np
@@ -18,6 +18,10 @@ Pixels = NDArray[np.uint8]
 
 MapUnits = NDArray[np.int8]
 """The network's output as it leaves the interpreter: (rows, columns, classes), int8."""
+
+
+Label = Literal["ok", "ng"]
+"""What a known part is."""
 
 
 class Verdict(StrEnum):
@@ -130,6 +134,7 @@ class Inspection:
     """One trigger's one result. `boot_id` and `sequence` together name it: its `id` is `boot_id-sequence`.
 
     Of several frames of the part, `frame` is the decisive one. `recipe` is None where the bundle alone said how.
+    `golden` says what the part is known to be: one that was shown to the station, and is rejected in any case.
     """
 
     boot_id: str
@@ -140,6 +145,7 @@ class Inspection:
     signal: Signal
     triggered_ns: int
     recipe: Recipe | None = None
+    golden: Label | None = None
 
     @property
     def id(self) -> str:

@@ -18,10 +18,10 @@ from edge.journal.rows import Row
 
 INTEGERS = ("number", "sequence", "captured_ns", "triggered_ns", "recorded_ns", "image_removed_ns", "protected_ns")
 COLUMNS = (
-    "number", "id", "station", "boot_id", "sequence", "part", "frame_name", "verdict", "score", "kind", "signal",
-    "reason", "decision", "operator", "decision_reason", "decided_ns", "bundle", "recipe", "recipe_name", "recorded",
-    "captured_ns", "triggered_ns", "recorded_ns", "timings_ms", "region", "looks", "image_path", "image_sha256",
-    "image_removed_ns", "protected_ns",
+    "number", "id", "station", "boot_id", "sequence", "part", "frame_name", "golden", "verdict", "score", "kind",
+    "signal", "reason", "decision", "operator", "decision_reason", "decided_ns", "bundle", "recipe", "recipe_name",
+    "recorded", "captured_ns", "triggered_ns", "recorded_ns", "timings_ms", "region", "looks", "image_path",
+    "image_sha256", "image_removed_ns", "protected_ns",
 )  # fmt: skip
 """`recorded` is UTC as text; `timings_ms`, `region` and `looks` JSON; `image_path` relative to the journal's folder."""
 GROUP = 1000

@@ -11,7 +11,7 @@ import numpy as np
 
 from edge.contract.events import Event
 from edge.contract.recipe import NamedRegion
-from edge.contract.types import Decision, Inspection, LookResult, MapUnits, Signal, Verdict
+from edge.contract.types import Decision, Inspection, Label, LookResult, MapUnits, Signal, Verdict
 from edge.errors import JournalError
 from edge.journal.images import SUFFIXES, StoredImage
 
@@ -72,7 +72,7 @@ class Row:
     Times are Unix, in nanoseconds; `map_units` is (rows, columns, classes) int8; `image_path` is relative to the
     journal's folder, and the file is there until `image_removed_ns`. `recipe` is the digest of the settings it was
     inspected with (`JournalReader.recipe`), empty in rows from before there were any; `recipe_name` is the product's,
-    empty where there was none. `region` and `looks` are as in `edge.contract.types.Judgement`. `kind` is what the part
+    empty where there was none. `region`, `looks` and `golden` are as in `edge.contract.types`. `kind` is what the part
     was named as, None where the bundle tells no kinds apart. `decision` is the latest one. For FAULT, `score`, `kind`
     and `map_units` are None, and where no frame came `frame_index` and `captured_ns` are too.
     """
@@ -104,6 +104,7 @@ class Row:
     recipe_name: str
     region: NamedRegion | None
     looks: tuple[LookResult, ...]
+    golden: Label | None
 
     @property
     def id(self) -> str:
@@ -149,6 +150,7 @@ def values(entry: Entry, recorded: Recorded, recipe: str) -> dict[str, object]:
         "recipe_name": inspection.recipe.name if inspection.recipe else "",
         "region": _json(judgement.region),
         "looks": _json(judgement.looks or None),
+        "golden": inspection.golden,
     }
 
 
@@ -195,6 +197,7 @@ def _row(found: sqlite3.Row) -> Row:
         recipe_name=found["recipe_name"],
         region=msgspec.json.decode(found["region"], type=NamedRegion) if found["region"] else None,
         looks=msgspec.json.decode(found["looks"] or "[]", type=tuple[LookResult, ...]),
+        golden=found["golden"],
     )
 
 

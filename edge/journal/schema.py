@@ -95,6 +95,7 @@ _RECIPES = (
     "ALTER TABLE inspections ADD COLUMN recipe_name TEXT NOT NULL DEFAULT ''",
     "ALTER TABLE inspections ADD COLUMN region TEXT",
     "ALTER TABLE inspections ADD COLUMN looks TEXT",
+    "ALTER TABLE inspections ADD COLUMN golden TEXT",
     """CREATE TABLE events (
         number      INTEGER PRIMARY KEY AUTOINCREMENT,
         boot_id     TEXT NOT NULL REFERENCES boots (boot_id),

@@ -16,7 +16,7 @@ from edge.contract.events import Event
 from edge.contract.quality import Quality
 from edge.contract.recipe import NamedRegion
 from edge.contract.statistics import Point
-from edge.contract.types import LookResult, MapUnits, Signal, State, Verdict
+from edge.contract.types import Label, LookResult, MapUnits, Signal, State, Verdict
 from edge.errors import WireError
 
 SCHEMA = 1
@@ -74,7 +74,8 @@ class ResultHeader(Header, frozen=True, kw_only=True):
     """One inspection. `map` is None for FAULT, `thresholds` where none applied, `image` where none was kept.
 
     `kind` and `classes` are left out where the bundle tells no kinds apart, `kind` for FAULT too. `recipe` is left out
-    where there is none, `region` where the map lies over the card's, `looks` where there was one alone.
+    where there is none, `region` where the map lies over the card's, `looks` where there was one alone,
+    `golden` but for known parts.
     """
 
     id: str
@@ -94,6 +95,7 @@ class ResultHeader(Header, frozen=True, kw_only=True):
     recipe: str | msgspec.UnsetType = msgspec.UNSET
     region: NamedRegion | msgspec.UnsetType = msgspec.UNSET
     looks: tuple[LookResult, ...] | msgspec.UnsetType = msgspec.UNSET
+    golden: Label | msgspec.UnsetType = msgspec.UNSET
 
 
 class ImageHeader(Header, frozen=True, kw_only=True):

@@ -104,6 +104,7 @@ class Publisher(Closing):
             recipe=inspection.recipe.name if inspection.recipe else msgspec.UNSET,
             region=judgement.region or msgspec.UNSET,
             looks=judgement.looks or msgspec.UNSET,
+            golden=inspection.golden or msgspec.UNSET,
         )
         self._last = (inspection.sequence, captured_ns)
         self._send(ResultMessage(header, judgement.map_units))

@@ -10,7 +10,7 @@ from typing import Annotated, Any
 import msgspec
 
 from edge.contract.recipe import RecipeName
-from edge.contract.types import Decision
+from edge.contract.types import Decision, Label
 from edge.errors import WireError
 from edge.wire.messages import SCHEMA, plain
 
@@ -88,8 +88,14 @@ class Interlock(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_fie
     """Judge the known frames now."""
 
 
-Command = Status | Start | Stop | Trigger | Decide | Load | Changeover | Interlock
-COMMANDS = frozenset({"status", "start", "stop", "trigger", "decide", "load", "changeover", "interlock"})
+class Golden(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_field="name", tag="golden"):
+    """Inspect the known part in front of the camera: it must be judged right, and is rejected in any case."""
+
+    label: Label
+
+
+Command = Status | Start | Stop | Trigger | Decide | Load | Changeover | Interlock | Golden
+COMMANDS = frozenset({"status", "start", "stop", "trigger", "decide", "load", "changeover", "interlock", "golden"})
 
 
 class _Envelope(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

@@ -145,6 +145,23 @@ def test_a_changeover_is_published_and_journaled_and_each_result_names_its_recip
     assert inspect(station).verdict is Verdict.OK
 
 
+def test_a_known_part_before_the_camera_is_judged_right_or_holds_the_line(station, okng) -> None:
+    good = okng("golden", "ok", "--config", station.config)
+    assert good.status == 0, good.err
+    assert good.out.endswith(": judged right, as ok\n")
+    wrong = okng("golden", "ng", "--config", station.config)
+    assert (wrong.status, "is ng, and judged OK" in wrong.out) == (1, True)
+    assert station.station.request(Status())["state"] == State.ERROR
+    assert station.station.request(Interlock())["passed"]  # of the known frames: the part is still to be judged right
+    assert station.station.request(Status())["reason"].endswith("the known ng part is ng, and judged OK (0.027)")
+    station.station.request(Changeover("plain"))
+    assert inspect(station).verdict is Verdict.OK
+    ours = [row for row in station.rows() if row.golden]
+    assert [(row.golden, row.verdict, row.signal) for row in ours] == [("ok", "ok", "reject"), ("ng", "ok", "reject")]
+    found = [message.header for message in station.results if message.header.golden]
+    assert [header.id for header in found] == [row.id for row in ours]
+
+
 def test_none_is_begun_while_a_part_is_in_flight(tmp_path, bundle, capture) -> None:
     folder = recipes(tmp_path / "d", plain="")
     camera = f"{capture.as_uri()}?loop=true&rate=0.1"

@@ -64,7 +64,7 @@ def test_the_least_that_is_needed_gets_the_documented_defaults(tmp_path) -> None
         "trigger": {"kind": "free", "start": "auto"},
         "signal": {"kind": "none", "pass_pin": None, "reject_pin": None, "pulse_ms": 50, "factory": "auto"},
         "wire": {"results": "", "commands": "", "images": True},
-        "interlock": {"at": (), "every_h": None},
+        "interlock": {"at": (), "every_h": None, "parts": ()},
         "quality": None,
     }
 
@@ -92,7 +92,7 @@ def test_every_value_may_be_given(tmp_path) -> None:
         inference = {threads = 16}
         trigger = {kind = "command", start = "command"}
         signal = {kind = "gpio", pass_pin = 17, reject_pin = 27, pulse_ms = 10_000, factory = "mock"}
-        interlock = {at = ["06:00", "22:30"], every_h = 4}
+        interlock = {at = ["06:00", "22:30"], every_h = 4, parts = ["ok", "ng"]}
         wire = {results = "tcp://127.0.0.1:5555", commands = "ipc:///run/x", images = false}
         quality = {brightness = 100, focus = 0.2, clipped = 0.01, tolerance = 0.5}
         [journal]
@@ -142,6 +142,7 @@ def test_relative_paths_are_relative_to_the_file(tmp_path, monkeypatch) -> None:
         ("trusted_keys = ['']", "trusted_keys[0] = '': expected `str` matching"),
         ("recipe = 'a/b'", "recipe = 'a/b': expected `str` matching"),
         ("[interlock]\nat = ['06:00', '24:00']", "interlock.at[1] = '24:00': expected `str` matching"),
+        ("[interlock]\nparts = ['good']", "interlock.parts[0] = 'good': must be one of ok, ng"),
         ("[interlock]\nevery_h = 0", "interlock.every_h = 0: expected `float` > 0.0"),
         ("[journal]\nfolder = ''", "journal.folder = '': expected `str` matching"),
         ("[journal]\nfolder = 'x'\nimages = 'ok'", "journal.images = 'ok': must be one of all, ng, none"),

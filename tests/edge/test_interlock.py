@@ -5,6 +5,7 @@ from __future__ import annotations
 import queue
 import threading
 from dataclasses import replace
+from types import SimpleNamespace
 
 import msgspec
 import pytest
@@ -14,7 +15,8 @@ from edge.contract.bundle import read_bundle
 from edge.contract.cam import Thresholds
 from edge.contract.events import ChangeoverEvent, InterlockEvent
 from edge.contract.recipe import KnownPart, Recipe, RecipeSettings
-from edge.contract.types import Inspection, Judgement, State, Verdict
+from edge.contract.types import Inspection, Judgement, Signal, State, Verdict
+from edge.guard import Guard
 from edge.inference.judge import Judge
 from edge.inspector import InFlightError, Inspector
 from edge.interlock import Interlock
@@ -110,10 +112,11 @@ class Says:
 
 
 class Agreeable:
-    bundle = None
+    bundle = SimpleNamespace(digest="b")
+    verdict = Verdict.OK
 
     def judge(self, frame, look=None):
-        return Judgement(Verdict.OK, 0.0, None)
+        return Judgement(self.verdict, 0.5, None)
 
 
 class Due(Schedule):
@@ -132,13 +135,13 @@ class Due(Schedule):
 class Line:
     """A line thread that is triggered by command."""
 
-    def __init__(self, noise_frames, interlock) -> None:
+    def __init__(self, noise_frames, interlock, parts=()) -> None:
         self.life, self.triggers, self.schedule, self.interlock = Life(), Triggers(), Due(), interlock
         self.results: queue.Queue[object] = queue.Queue()
-        self.camera = camera_from_uri(f"{noise_frames.as_uri()}?loop=true")
+        self.camera, self.judge = camera_from_uri(f"{noise_frames.as_uri()}?loop=true"), Agreeable()
         self.inspector = Inspector(
-            self.camera, Pipeline(Agreeable(), NoSignal(), "3f9a01c2"), self.triggers, self.life, self.results,
-            free_run=False, timeout_s=5, interlock=interlock, schedule=self.schedule,
+            self.camera, Pipeline(self.judge, NoSignal(), "3f9a01c2"), self.triggers, self.life, self.results,
+            free_run=False, timeout_s=5, guard=Guard(interlock, self.schedule, parts),
         )  # fmt: skip
         self.thread = threading.Thread(target=self.inspector.run, daemon=True)
 
@@ -229,3 +232,40 @@ def test_a_changeover_waits_for_no_part_and_takes_over_between_two(noise_frames,
         assert line.state == (State.READY, "")
         line.triggers.ask("A-2")
         assert line.next().recipe is coming.recipe
+
+
+def test_known_parts_are_asked_for_each_time_and_never_accepted(noise_frames) -> None:
+    with Line(noise_frames, Says(), parts=("ok", "ng")) as line:
+        line.inspector.check("start")
+        line.inspector.start()
+        asks = "golden interlock: put a known {0} part before the camera, then: okng golden {0}"
+        assert line.state == (State.ERROR, asks.format("ok"))
+        line.next()
+        inspection, event = line.inspector.show_golden("ok")
+        assert (event.passed, event.occasion, event.frames) == (True, "part", 1)
+        assert [line.next(), line.next()] == [inspection, event]
+        assert (inspection.judgement.verdict, inspection.signal, inspection.golden) == (Verdict.OK, Signal.REJECT, "ok")
+        assert line.state == (State.ERROR, asks.format("ng"))
+        _, event = line.inspector.show_golden("ng")
+        assert event.wrong == ("the known ng part is ng, and judged OK (0.500)",)
+        assert line.state == (State.ERROR, "golden interlock: the known ng part is ng, and judged OK (0.500)")
+        line.judge.verdict = Verdict.REVIEW
+        assert line.inspector.show_golden("ng")[1].passed
+        assert line.state == (State.READY, "")
+        assert line.life.condition().triggers == 3
+        line.inspector.check("schedule")
+        assert line.state == (State.ERROR, asks.format("ok"))
+
+
+def test_a_known_part_without_a_frame_was_not_judged_right(noise_frames) -> None:
+    with Line(noise_frames, Says()) as line:
+        line.inspector.check("start")
+        line.inspector.start()
+        line.camera.close()
+        inspection, event = line.inspector.show_golden("ok")
+        assert (inspection.judgement.verdict, inspection.golden) == (Verdict.FAULT, "ok")
+        assert "the known ok part cannot be judged: " in event.reason
+        assert line.state[0] is State.ERROR
+        line.triggers.ask("A-1")
+        with pytest.raises(InFlightError):
+            line.inspector.show_golden("ok")
