@@ -49,9 +49,7 @@ class Guard:
         """The frames were judged, with this against the line, if any; the known parts are to be shown again."""
         self._schedule.done()
         for label in self._labels:
-            self._parts[label] = (
-                f"golden interlock: put a known {label} part before the camera, then: okng golden {label}"
-            )
+            self._parts[label] = f"golden interlock: put a known {label} part before the camera: okng golden {label}"
         self._frames = reason
 
     def shown(self, judge: PartJudge, label: Label, judgement: Judgement) -> InterlockEvent:

@@ -88,8 +88,11 @@ def station(tmp_path_factory, bundle):
 
 
 def inspect(daemon: Running) -> object:
-    daemon.station.request(Trigger("A-1"))
-    return daemon.collect(len(daemon.results) + 1)[-1].header
+    """The result of a trigger, once all before it have come."""
+    asked = daemon.station.request(Trigger("A-1"))["inspection"]
+    while (header := daemon.collect(len(daemon.results) + 1)[-1].header).id != asked:
+        pass
+    return header
 
 
 @pytest.mark.parametrize(

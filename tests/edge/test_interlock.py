@@ -238,7 +238,7 @@ def test_known_parts_are_asked_for_each_time_and_never_accepted(noise_frames) ->
     with Line(noise_frames, Says(), parts=("ok", "ng")) as line:
         line.inspector.check("start")
         line.inspector.start()
-        asks = "golden interlock: put a known {0} part before the camera, then: okng golden {0}"
+        asks = "golden interlock: put a known {0} part before the camera: okng golden {0}"
         assert line.state == (State.ERROR, asks.format("ok"))
         line.next()
         inspection, event = line.inspector.show_golden("ok")
