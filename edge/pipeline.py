@@ -54,9 +54,8 @@ class PartJudge:
     def _look(self, frame: Frame, look: Look | None) -> Judgement:
         assert self.recipe is not None
         assert look is not None
-        if misfit := self.recipe.misfit(frame.pixels):
-            return Judgement.fault(misfit)
-        found = self.judge.judge(frame, look)
+        unfit = self.recipe.unfit(frame.pixels, look.spec.region)
+        found = Judgement.fault(unfit) if unfit else self.judge.judge(frame, look)
         if found.verdict is not Verdict.FAULT or look.region is None:
             return found
         return replace(found, region=look.region, reason=f"region {look.region.name}: {found.reason}")

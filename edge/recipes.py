@@ -39,19 +39,23 @@ def read_recipe(path: Path) -> Recipe:
         bundle=read.bundle and str(here / read.bundle),
         ignore=read.ignore and str(here / read.ignore),
         golden=golden,
+        presence=read.presence and msgspec.structs.replace(read.presence, empty=str(here / read.presence.empty)),
     )
     ignore = _ignored(path, settings.ignore) if settings.ignore else None
     known = [*_known(path, "ok", golden.ok), *_known(path, "ng", golden.ng)]
-    return Recipe(path.stem, settings, ignore, tuple(known))
+    empty = _grey(_picture(path, "presence.empty", settings.presence.empty)[1]) if settings.presence else None
+    return Recipe(path.stem, settings, ignore, tuple(known), empty)
 
 
 def _ignored(path: Path, file: str) -> Pixels:
-    pixels = _picture(path, "ignore", file)[1]
-    grey = pixels if pixels.ndim == 2 else cv2.cvtColor(pixels, cv2.COLOR_BGR2GRAY)
-    white = grey >= WHITE
+    white = _grey(_picture(path, "ignore", file)[1]) >= WHITE
     if not white.any():
         raise ConfigError(f"{path}: ignore = {file!r}: has no white in it, so nothing is ignored; leave the key out")
     return np.where(white, 255, 0).astype(np.uint8)
+
+
+def _grey(pixels: Pixels) -> Pixels:
+    return pixels if pixels.ndim == 2 else np.asarray(cv2.cvtColor(pixels, cv2.COLOR_BGR2GRAY), np.uint8)
 
 
 def _known(path: Path, label: Label, files: tuple[str, ...]) -> list[KnownPart]:

@@ -24,6 +24,10 @@ RecipeName = Annotated[str, msgspec.Meta(pattern=NAME)]
 SAME_SHAPE = 0.02
 """Share by which the ignore picture's aspect may differ from a frame's."""
 
+DIFFERENT = 30
+"""Grey levels by which a place differs from the empty one: more than noise."""
+SAMPLES = 128
+
 
 class NamedRegion(Region, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """A part of the frame that is judged for itself, in place of the region that the card names."""
@@ -42,6 +46,15 @@ class Voting(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     def __post_init__(self) -> None:
         if self.ng > self.frames:
             raise ValueError(f"ng = {self.ng} of frames = {self.frames}: no part could ever be NG")
+
+
+class Presence(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """How it shows that the part is there: enough of the region does not look as it does without one."""
+
+    empty: PathText
+    """A photo of the place without a part, of the frame's size."""
+    least: Annotated[float, msgspec.Meta(gt=0.0, le=1.0)] = 0.05
+    """Share of the region that must differ from it."""
 
 
 class KnownParts(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -65,6 +78,8 @@ class RecipeSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw
     review: Literal["operator", "ng"] = "operator"
     """What is unsure is REVIEW, for an operator to decide, or NG."""
     voting: Voting = Voting()
+    presence: Presence | None = None
+    """None: that a part is there is not asked."""
     golden: KnownParts = KnownParts()
     """Judged as any part before the station is ready: in place of labels of the bundle's golden frames."""
 
@@ -97,12 +112,16 @@ class Look:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Recipe:
-    """A recipe with all that its file names. `ignore` is (height, width), not 0 where the frame does not count."""
+    """A recipe with all that its file names. `ignore` is (height, width), not 0 where the frame does not count.
+
+    `empty` is (height, width) too, grey.
+    """
 
     name: str
     settings: RecipeSettings
     ignore: Pixels | None = None
     golden: tuple[KnownPart, ...] = ()
+    empty: Pixels | None = None
 
     def thresholds(self, card: Card) -> Thresholds:
         """Those that apply to a score."""
@@ -121,21 +140,38 @@ class Recipe:
             looks.append(Look(region, spec, thresholds, counted))
         return tuple(looks)
 
-    def misfit(self, pixels: Pixels) -> str:
-        """Why the ignore picture cannot be laid over a frame, in plain words; empty where it can."""
-        if self.ignore is None:
+    def unfit(self, pixels: Pixels, region: Region) -> str:
+        """Why a region of a frame cannot be judged by this recipe, in plain words; empty where it can."""
+        height, width = pixels.shape[:2]
+        if self.ignore is not None:
+            h, w = self.ignore.shape
+            if abs(w * height / (h * width) - 1) > SAME_SHAPE:
+                return f"the frame is {width} x {height}, the recipe's ignore picture {w} x {h}: not of one shape"
+        if self.empty is None or self.settings.presence is None:
             return ""
-        (h, w), (height, width) = self.ignore.shape, pixels.shape[:2]
-        if abs(w * height / (h * width) - 1) <= SAME_SHAPE:
-            return ""
-        return f"the frame is {width} x {height}, the recipe's ignore picture {w} x {h}: not of one shape"
+        if self.empty.shape != (height, width):
+            h, w = self.empty.shape
+            return f"the frame is {width} x {height}, the recipe's empty picture {w} x {h}: not of one size"
+        share, least = _unlike(pixels, self.empty, region), self.settings.presence.least
+        return f"no part: {share:.1%} differs from the empty place, expected are {least:.1%}" if share < least else ""
 
     def record(self) -> dict[str, object]:
         """What the journal keeps: the settings, and the checksums of the files they name."""
         files = {part.file: hashlib.sha256(part.data).hexdigest() for part in self.golden}
         if self.ignore is not None:
             files[str(self.settings.ignore)] = hashlib.sha256(self.ignore.tobytes()).hexdigest()
+        if self.empty is not None and self.settings.presence is not None:
+            files[self.settings.presence.empty] = hashlib.sha256(self.empty.tobytes()).hexdigest()
         return {"name": self.name, **msgspec.to_builtins(self.settings), "sha256": files}
+
+
+def _unlike(pixels: Pixels, empty: Pixels, region: Region) -> float:
+    """Share of the region, 0 to 1, that differs from the empty place, on a grid of about SAMPLES rows and columns."""
+    x, y, w, h = region.pixels(*empty.shape)
+    grid = np.s_[y : y + h : max(1, h // SAMPLES), x : x + w : max(1, w // SAMPLES)]
+    inside = np.ascontiguousarray(pixels[grid])
+    grey = inside if inside.ndim == 2 else cv2.cvtColor(inside, cv2.COLOR_BGR2GRAY)
+    return float(np.mean(cv2.absdiff(grey, np.ascontiguousarray(empty[grid])) > DIFFERENT))
 
 
 def _counted(ignore: Pixels, region: Region, cells: tuple[int, ...]) -> NDArray[np.bool_]:

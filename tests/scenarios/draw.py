@@ -44,10 +44,12 @@ def spot(x: int, y: int, radius: int) -> np.ndarray:
 def main() -> None:
     good, better, best = part(8), part(16), part(20)
     bad, other, dent = part(9, "spot"), part(13, "spot"), part(7, "dent")
+    belt = np.random.default_rng(0).integers(10, 30, (SIZE, SIZE), np.uint8)
     blank = np.full((SIZE, SIZE), 90, np.uint8)
     write("bundle-alone", good, bad, blank, encoded(better)[:-900], best)
     write("two-places", np.hstack([good, best]), np.hstack([better, bad]), np.hstack([dent, best]),
-          np.hstack([blank, best]))  # fmt: skip
+          np.hstack([blank, best]), np.hstack([best, belt]))  # fmt: skip
+    (HERE / "two-places" / "empty.jpg").write_bytes(encoded(np.hstack([belt, belt])))
     write("ignored-place", bad, other, best, np.hstack([good, bad]))
     assert cv2.imwrite(str(HERE / "ignored-place" / "hole.png"), spot(42, 96, 22))
     for scenario in ("unsure-for-an-operator", "unsure-is-ng"):

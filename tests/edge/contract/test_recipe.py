@@ -10,7 +10,7 @@ from edge.contract.bundle import read_bundle
 from edge.contract.cam import Thresholds, dequantise, score
 from edge.contract.images import read_image
 from edge.contract.preprocess import Region
-from edge.contract.recipe import NamedRegion, Recipe, RecipeSettings
+from edge.contract.recipe import NamedRegion, Presence, Recipe, RecipeSettings
 from edge.contract.types import Frame, Verdict
 from edge.errors import ConfigError
 from edge.inference.judge import Judge
@@ -75,6 +75,22 @@ def test_a_picture_of_another_shape_is_a_fault(judge, ng) -> None:
     found = PartJudge(judge, recipe(half("left"))).judge_part([ng])
     assert (found.verdict, found.score) == (Verdict.FAULT, None)
     assert "not of one shape" in found.reason
+
+
+def test_a_region_that_looks_as_without_a_part_is_a_fault(judge, ng) -> None:
+    empty, left = ng.pixels.copy(), NamedRegion(name="left", width=0.5)
+    right = NamedRegion(name="right", left=0.5, width=0.5)
+    shown = empty.copy()
+    shown[:, : empty.shape[1] // 2] ^= 0x80
+    settings = RecipeSettings(regions=(left, right), presence=Presence("empty.png", 0.5))
+    asked = Recipe("screw", settings, empty=empty)
+    assert asked.unfit(shown, left) == ""
+    assert asked.unfit(shown, right) == "no part: 0.0% differs from the empty place, expected are 50.0%"
+    assert asked.unfit(np.dstack([shown] * 3), left) == ""
+    found = PartJudge(judge, asked).judge_part([Frame(shown, 0, 0, 0)])
+    assert (found.verdict, found.region) == (Verdict.FAULT, right)
+    assert found.reason.startswith("region right: no part: ")
+    assert "not of one size" in asked.unfit(shown[1:], left)
 
 
 def test_thresholds_and_what_becomes_of_the_unsure(judge) -> None:
