@@ -29,7 +29,7 @@ from edge.changeover import Changeover
 from edge.commander import Commander
 from edge.config import CameraConfig, JournalConfig, SignalConfig, StationConfig
 from edge.contract.bundle import Bundle, read_bundle
-from edge.contract.events import ChangeoverEvent, Event
+from edge.contract.events import ChangeoverEvent, Event, InterlockEvent
 from edge.contract.recipe import Recipe
 from edge.contract.signature import read_public_key
 from edge.contract.types import Inspection, State
@@ -61,6 +61,8 @@ LOOK_S = 0.3
 STUCK_S = 30.0
 """A thread silent for longer is stuck, where systemd says nothing else."""
 END_PATIENCE_S = 15.0
+_ANSWERS = ("changeover", "command")
+"""Occasions on which a person, or the line's controller, was told what the interlock said."""
 
 
 class Daemon:
@@ -132,9 +134,12 @@ class Daemon:
         config, life, triggers = self._config, self._life, Triggers()
         results: queue.Queue[Inspection | Bundle | Event] = queue.Queue(RESULTS_WAITING)
         free_run, recipe, known = config.trigger.kind == "free", pipeline.judge.recipe, config.interlock
+        guard = Guard(Interlock(bundle, recipe), Schedule(known.at, known.every_h), known.parts)
+        if refused := refused_changeover(journal):
+            guard.refuse(refused)
         inspector = Inspector(
             camera, pipeline, triggers, life, results, free_run=free_run, timeout_s=config.camera.timeout_s,
-            guard=Guard(Interlock(bundle, recipe), Schedule(known.at, known.every_h), known.parts),
+            guard=guard,
         )  # fmt: skip
         recorder = Recorder(
             results, journal, publisher, bundle, life, QualityWatch(config.quality),
@@ -215,6 +220,13 @@ def station_recipe(config: StationConfig, journal: Journal) -> Recipe | None:
         if isinstance(noted.event, ChangeoverEvent) and noted.event.configured == configured:
             name = noted.event.recipe
     return read_recipe(recipe_file(Path(config.recipes), name)) if name else None
+
+
+def refused_changeover(journal: Journal) -> InterlockEvent | None:
+    """What the last changeover was refused for, if nobody has had the known frames judged since."""
+    found = [noted.event for noted in journal.reader.events("interlock")]
+    asked = [event for event in found if isinstance(event, InterlockEvent) and event.occasion in _ANSWERS]
+    return asked[-1] if asked and not asked[-1].passed else None
 
 
 def image_rule(config: JournalConfig) -> ImageRule:

@@ -161,14 +161,14 @@ class Inspector:
         assert recipe is not None
         event = interlock.check(judge, "changeover")
         if not event.passed:
-            self._guard.hold(f"the changeover to {recipe.name} failed, {event.reason}")
+            self._guard.refuse(event)
             self._show_guard()
             self._hand_on(event)
             return event
         self._hand_on(event)
         self._pipeline.use(judge)
         self._guard.use(interlock)
-        self._guard.hold("")
+        self._guard.judged(event)
         self._hand_on(judge.bundle)
         self._hand_on(ChangeoverEvent(recipe.name, before.name if before else "", judge.bundle.digest, configured))
         self._show_guard()

@@ -134,6 +134,26 @@ def summary(as_json: bool, folder: Path | None, config: Path) -> None:
             click.echo(f"{bundle[:12]}{bundle[64:]}: {line}")  # behind the digest, a recipe's name
 
 
+@journal.command()
+@click.option("--last", default=20, show_default=True, type=click.IntRange(1), help="How many.")
+@click.option("--json", "as_json", is_flag=True, help="Print each as a JSON line.")
+@folder_option
+@config_option
+def events(last: int, as_json: bool, folder: Path | None, config: Path) -> None:
+    """Print what happened beside inspections: changeovers, and what the golden interlock said.
+
+    \b
+    Example: okng journal events --last 5
+    """
+    import msgspec
+
+    with open_reader(folder, config) as reader:
+        noted = reader.events(last=last)
+    for each in noted:
+        when = datetime.fromtimestamp(each.happened_ns / 1e9).isoformat(" ", "seconds")
+        click.echo(msgspec.json.encode(each) if as_json else f"{when}  {each.event}")
+
+
 def journal_folder(folder: Path | None, config: Path) -> Path:
     """The folder that was named, else the station's."""
     if folder:

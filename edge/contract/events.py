@@ -34,6 +34,12 @@ class InterlockEvent(msgspec.Struct, frozen=True, kw_only=True, tag_field="kind"
         more = f", and {len(self.wrong) - 1} more" if len(self.wrong) > 1 else ""
         return f"golden interlock: {self.wrong[0]}{more}"
 
+    def __str__(self) -> str:
+        """For people."""
+        what = "a known part" if self.occasion == "part" else f"{self.frames} known frames"
+        named = f", {self.recipe}" if self.recipe else ""
+        return f"interlock ({self.occasion}{named}): {what}: {'; '.join(self.wrong) or 'judged right'}"
+
 
 class ChangeoverEvent(msgspec.Struct, frozen=True, tag_field="kind", tag="changeover"):
     """Another recipe took over from `before`; parts from here on are judged by it."""
@@ -44,6 +50,10 @@ class ChangeoverEvent(msgspec.Struct, frozen=True, tag_field="kind", tag="change
     """Digest."""
     configured: str
     """What the station file names: when that changes, it counts again at the next start."""
+
+    def __str__(self) -> str:
+        """For people."""
+        return f"changeover: {self.recipe} after {self.before or 'no recipe'}, judged by bundle {self.bundle[:12]}"
 
 
 Event = InterlockEvent | ChangeoverEvent

@@ -12,7 +12,7 @@ import pytest
 from edge.config import read_config
 from edge.contract.events import ChangeoverEvent, InterlockEvent
 from edge.contract.types import State, Verdict
-from edge.daemon import open_journal, station_recipe
+from edge.daemon import open_journal, refused_changeover, station_recipe
 from edge.errors import ConfigError
 from edge.journal.reader import JournalReader
 from edge.wire.client import CommandRefused, Station
@@ -141,6 +141,11 @@ def test_a_changeover_is_published_and_journaled_and_each_result_names_its_recip
     assert (row.verdict, row.recipe_name) == (Verdict.NG, "strict")
     with JournalReader(station.folder / "journal") as reader:
         assert reader.events()[-1].event == change
+    told = okng("journal", "events", "--config", station.config, "--last", 2).out
+    assert "interlock (changeover, strict): 8 known frames: judged right\n" in told
+    assert f"changeover: strict after no recipe, judged by bundle {header.bundle[:12]}\n" in told
+    assert json.loads(okng("journal", "events", "--config", station.config, "--last", 1, "--json").out)["event"]
+    with JournalReader(station.folder / "journal") as reader:
         assert json.loads(reader.recipe(row.recipe))["recipe"]["name"] == "strict"
     station.station.request(Load(str(bundle)))  # keeps the recipe
     assert inspect(station).recipe == "strict"
@@ -191,6 +196,21 @@ def test_a_station_that_starts_again_inspects_what_it_was_changed_over_to(tmp_pa
         journal.note(ChangeoverEvent("gone", "", "b" * 64, ""))
         with pytest.raises(ConfigError, match=r"gone\.toml: no such recipe; there are: plain, two-of-three"):
             station_recipe(config, journal)
+
+
+def test_a_refused_changeover_holds_the_line_over_a_restart_until_somebody_answers(tmp_path, bundle, capture) -> None:
+    def event(occasion, *wrong):
+        return InterlockEvent(occasion=occasion, recipe="lax", bundle="b" * 64, frames=8, wrong=wrong)
+
+    with open_journal(read_config(station_file(tmp_path / "d", bundle, capture.as_uri()))) as journal:
+        assert refused_changeover(journal) is None
+        for each in (event("changeover", "a"), event("start"), event("schedule")):
+            journal.note(each)
+            assert refused_changeover(journal) == event("changeover", "a")
+        journal.note(event("command"))
+        assert refused_changeover(journal) is None
+        journal.note(event("part", "a"))
+        assert refused_changeover(journal) is None
 
 
 def test_a_recipe_that_is_wrong_at_the_start_is_one_line(tmp_path, bundle, capture, okng) -> None:

@@ -108,7 +108,8 @@ class Says:
         self.wrong = wrong
 
     def check(self, judge, occasion) -> InterlockEvent:
-        return InterlockEvent(occasion=occasion, recipe="", bundle="b", frames=2, wrong=self.wrong)
+        name = judge.recipe.name if judge.recipe else ""
+        return InterlockEvent(occasion=occasion, recipe=name, bundle="b", frames=2, wrong=self.wrong)
 
 
 class Agreeable:
@@ -225,7 +226,11 @@ def test_a_changeover_waits_for_no_part_and_takes_over_between_two(noise_frames,
         assert not order.result(WAIT_S).passed
         assert not line.next().passed
         assert line.inspector.recipe is None
-        assert line.state == (State.ERROR, "the changeover to screw failed, golden interlock: a")
+        refused = (State.ERROR, "the changeover to screw failed, golden interlock: a")
+        assert line.state == refused
+        line.schedule.now = True
+        assert line.next().occasion == "schedule"
+        assert line.state == refused  # the old recipe's frames are still right, and that is not the question
         assert line.inspector.order(lambda: line.inspector.change_over(coming, Says(), "")).result(WAIT_S).passed
         assert (line.next().passed, line.next()) == (True, opened)
         assert line.next() == ChangeoverEvent("screw", "", opened.digest, "")
