@@ -203,7 +203,7 @@ class Inspector:
 
     def _serve_frame(self) -> None:
         try:
-            frames = read_part(self._camera, self._pipeline.judge.frames, lambda: self._camera.read(self._timeout_s))
+            frames = read_part(self._camera, self._pipeline.judge.frames, self._next_frame)
         except CameraError as error:
             self._life.count_trigger()
             self._hand_on(self._fault(self._triggers.now(), str(error)))
@@ -241,8 +241,13 @@ class Inspector:
         frame, *more = frames
         return self._pipeline.inspect(trigger.sequence, trigger.part, frame, trigger.wall_ns, more, golden)
 
+    def _next_frame(self) -> Frame | None:
+        self._life.progress(self.name)  # a part may have many
+        return self._camera.read(self._timeout_s)
+
     def _frame_after(self, trigger: Trigger) -> Frame | None:
         """The first frame exposed after the trigger. Raises CameraError when none comes in time."""
+        self._life.progress(self.name)
         deadline = time.monotonic() + self._timeout_s
         while True:
             frame = self._camera.read(max(0.0, deadline - time.monotonic()))

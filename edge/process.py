@@ -39,7 +39,7 @@ class Process:
         self._control = ProcessControl(card.output, memory, classes=card.kinds)
         number = max(found.number if found else 0, reader.newest() - LOOK_BACK)
         for row in reader.rows(after_number=number, limit=LOOK_BACK):
-            if (row.bundle, row.recipe_name) == (bundle.digest, recipe):
+            if (row.bundle, row.recipe_name, row.golden) == (bundle.digest, recipe, None):
                 self._control.see(
                     boot_id=row.boot_id, triggered_ns=row.triggered_ns, verdict=row.verdict, score=row.score,
                     map_units=row.map_units, timings_ms=row.timings_ms,
