@@ -52,6 +52,8 @@ class Commander:
         self._bundle, self._life, self._station, self._free_run = bundle, life, station, free_run
         self._loader, self._changeover = loader, changeover
         self._changeover_asked: Request | None = None
+        self._changeovers = 0
+        """Number of the last one in the journal before the one that is under way."""
         self._orders: list[tuple[Request, Future[dict[str, Any]]]] = []
         """What the line thread was asked to do, and has not said yet what came of it."""
         self._load_asked: Request | None = None
@@ -184,10 +186,10 @@ class Commander:
     def _change_over(self, request: Request, name: str) -> None:
         """Begins; the answer comes when parts are inspected by the recipe, or it is refused."""
         self._refuse_another()
-        if not self._free_run and (
-            self._triggers.waiting or self._life.condition().state is State.SINGLE_EXECUTION
-        ):  # asked again between two parts; this saves the wait
+        in_flight = self._triggers.waiting or self._life.condition().state is State.SINGLE_EXECUTION
+        if in_flight and not self._free_run:  # the line thread asks again, when it comes to it
             raise Refused(ErrorCode.BUSY, IN_FLIGHT)
+        self._changeovers = self._journaled_changeovers()
         try:
             self._changeover.begin(name)
         except ConfigError as error:
@@ -202,6 +204,8 @@ class Commander:
             bundle, event = done
             if not event.passed:
                 raise Refused(ErrorCode.BAD_RECIPE, self._inspector.blocked)
+            if self._journaled_changeovers() == self._changeovers:
+                return  # what is acknowledged is on the disk
         except (BundleError, ConfigError, InFlightError, Refused) as error:
             if self._life.ending.is_set():
                 return  # it was given up; `run` answers
@@ -212,6 +216,10 @@ class Commander:
             self._bundle = bundle
             self._server.reply(request, {"recipe": event.recipe, **self._bundle_facts()})
         self._changeover_asked = None
+
+    def _journaled_changeovers(self) -> int:
+        """Number of the last one."""
+        return max((noted.number for noted in self._journal.reader.events("changeover", last=1)), default=0)
 
     def _check(self) -> dict[str, Any]:
         """In the line thread."""

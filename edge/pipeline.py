@@ -32,7 +32,7 @@ class PartJudge:
     def __init__(self, judge: FrameJudge, recipe: Recipe | None = None) -> None:
         """Raises ConfigError when the recipe does not fit the bundle."""
         self.judge, self.recipe = judge, recipe
-        self._looks: Sequence[Look | None] = recipe.looks(judge.bundle.card) if recipe else (None,)
+        self._looks = recipe.looks(judge.bundle.card) if recipe else ()
 
     @property
     def bundle(self) -> Bundle:
@@ -46,15 +46,14 @@ class PartJudge:
 
     def judge_part(self, frames: Sequence[Frame]) -> Judgement:
         """What all regions of all frames of one part come to."""
-        if self.recipe is None:
+        recipe = self.recipe
+        if recipe is None:
             return self.judge.judge(frames[0])
-        ng = min(self.recipe.settings.voting.ng, len(frames))
-        return decide([[self._look(frame, look) for look in self._looks] for frame in frames], ng)
+        ng = min(recipe.settings.voting.ng, len(frames))
+        return decide([[self._look(recipe, frame, look) for look in self._looks] for frame in frames], ng)
 
-    def _look(self, frame: Frame, look: Look | None) -> Judgement:
-        assert self.recipe is not None
-        assert look is not None
-        unfit = self.recipe.unfit(frame.pixels, look.spec.region)
+    def _look(self, recipe: Recipe, frame: Frame, look: Look) -> Judgement:
+        unfit = recipe.unfit(frame.pixels, look.spec.region)
         found = Judgement.fault(unfit) if unfit else self.judge.judge(frame, look)
         if found.verdict is not Verdict.FAULT or look.region is None:
             return found

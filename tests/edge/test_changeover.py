@@ -181,6 +181,16 @@ def test_none_is_begun_while_a_part_is_in_flight(tmp_path, bundle, capture) -> N
         assert daemon.end() == 0, daemon.log.read_text()
 
 
+def test_a_changeover_that_was_answered_outlives_a_kill(tmp_path, bundle, capture) -> None:
+    config = station_file(recipes(tmp_path / "d", plain=""), bundle, capture.as_uri(), 'recipe = "plain"', ON_START)
+    with Running(config) as daemon:
+        daemon.station.request(Changeover("two-of-three"))
+        daemon.process.kill()
+        daemon.process.wait()
+    with Running(config) as daemon:
+        assert daemon.station.request(Status())["recipe"] == "two-of-three"
+
+
 def test_a_station_that_starts_again_inspects_what_it_was_changed_over_to(tmp_path, bundle, capture) -> None:
     """Unless the station file was changed since: then that counts."""
     folder = recipes(tmp_path / "d", plain="")
