@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from edge.wire.messages import ResultMessage
 
 GOLDEN_TIMEOUT_S = 75.0
-"""A part may have many frames, and a camera a minute for each."""
+"""For `golden` and `interlock`: a part may have many frames, and a camera a minute for each."""
 NEEDS_TRAINING_EXTRA = ("train", "evaluate", "convert", "demo")
 config_option = click.option(
     "--config", type=click.Path(path_type=Path), default="station.toml", envvar="OKNG_CONFIG", show_default=True,
@@ -259,7 +259,7 @@ def interlock(config: Path) -> None:
     from edge.wire.requests import Interlock
 
     with _station(config) as station:
-        found = station.request(Interlock())
+        found = station.request(Interlock(), timeout_s=GOLDEN_TIMEOUT_S)
     for wrong in found["wrong"]:
         click.echo(wrong)
     click.echo(f"{found['frames']} known frames, {len(found['wrong'])} judged wrong")

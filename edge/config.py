@@ -10,9 +10,7 @@ from typing import Annotated, Literal
 import msgspec
 
 from edge.contract.quality import QualityReference
-from edge.contract.recipe import RecipeName
-from edge.contract.settings import PathText, read_settings
-from edge.contract.types import Label
+from edge.contract.settings import PathText, RecipeName, read_settings
 
 Pin = Annotated[int, msgspec.Meta(ge=0, le=27)]
 """A GPIO line of the 40-pin header, by its BCM number."""
@@ -99,7 +97,7 @@ class InterlockConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Times of day, "06:00", by the board's clock and its time zone."""
     every_h: Annotated[float, msgspec.Meta(gt=0.0, le=8760.0)] | None = None
     """Hours since they were judged last."""
-    parts: tuple[Label, ...] = ()
+    parts: tuple[Literal["ok", "ng"], ...] = ()
     """Besides, each time, a known part of each of these labels must be put before the camera and be judged right."""
 
 

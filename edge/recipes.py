@@ -10,8 +10,8 @@ import msgspec
 import numpy as np
 
 from edge.contract.images import decode_image
-from edge.contract.recipe import NAME, KnownPart, KnownParts, Recipe, RecipeSettings
-from edge.contract.settings import read_settings
+from edge.contract.recipe import KnownPart, KnownParts, Recipe, RecipeSettings
+from edge.contract.settings import NAME, read_settings
 from edge.contract.types import Label, Pixels
 from edge.errors import ConfigError, DataError
 

@@ -14,13 +14,10 @@ from numpy.typing import NDArray
 from edge.contract.cam import Thresholds
 from edge.contract.card import Card
 from edge.contract.preprocess import PreprocessSpec, Region
-from edge.contract.settings import PathText
+from edge.contract.settings import PathText, RecipeName
 from edge.contract.types import Label, Pixels
 from edge.errors import ConfigError
 
-NAME = r"^[A-Za-z0-9_-]{1,40}\Z"
-RecipeName = Annotated[str, msgspec.Meta(pattern=NAME)]
-"""A product's name, and that of its file without `.toml`."""
 SAME_SHAPE = 0.02
 """Share by which the ignore picture's aspect may differ from a frame's."""
 
@@ -32,7 +29,7 @@ SAMPLES = 128
 class NamedRegion(Region, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """A part of the frame that is judged for itself, in place of the region that the card names."""
 
-    name: Annotated[str, msgspec.Meta(pattern=NAME)]
+    name: RecipeName
 
 
 class Voting(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

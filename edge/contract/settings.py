@@ -14,6 +14,9 @@ T = TypeVar("T")
 
 PathText = Annotated[str, msgspec.Meta(pattern=r"^[^\x00]+\Z")]
 """A path: not empty, no zero byte."""
+NAME = r"^[A-Za-z0-9_-]{1,40}\Z"
+RecipeName = Annotated[str, msgspec.Meta(pattern=NAME)]
+"""Of a recipe: that of its file without `.toml`; and of each region in it."""
 
 
 def read_settings(path: Path, kind: type[T]) -> T:

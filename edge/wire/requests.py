@@ -9,7 +9,7 @@ from typing import Annotated, Any
 
 import msgspec
 
-from edge.contract.recipe import RecipeName
+from edge.contract.settings import RecipeName
 from edge.contract.types import Decision, Label
 from edge.errors import WireError
 from edge.wire.messages import SCHEMA, plain
