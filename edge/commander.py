@@ -11,16 +11,17 @@ from typing import Any
 import msgspec
 
 from edge import __version__
+from edge.activator import Activator
 from edge.contract.bundle import Bundle
 from edge.contract.types import Inspection
 from edge.errors import BundleError, JournalError, UsageError
 from edge.inspector import Inspector
 from edge.journal.journal import Journal
 from edge.life import Life
-from edge.loader import Loader
+from edge.shadow import Shadow
 from edge.triggers import Triggers
 from edge.wire.commands import CommandServer
-from edge.wire.requests import Decide, ErrorCode, Load, Request, Start, Status, Stop, Trigger
+from edge.wire.requests import Decide, ErrorCode, Load, Request, Rollback, Start, Status, Stop, Trigger
 
 log = logging.getLogger(__name__)
 
@@ -41,15 +42,12 @@ class Commander:
     name = "command"
 
     def __init__(
-        self, server: CommandServer, journal: Journal, triggers: Triggers, inspector: Inspector, bundle: Bundle,
-        life: Life, loader: Loader, *, station: str, free_run: bool,
+        self, server: CommandServer, journal: Journal, triggers: Triggers, inspector: Inspector,
+        activator: Activator, life: Life, shadow: Shadow | None, *, station: str, free_run: bool,
     ) -> None:  # fmt: skip
         self._server, self._journal, self._triggers, self._inspector = server, journal, triggers, inspector
-        self._bundle, self._life, self._station, self._free_run = bundle, life, station, free_run
-        self._loader = loader
-        self._load_asked: Request | None = None
-        self._proven: Bundle | None = None
-        """Of the load under way: the bundle that proved itself and waits for the line thread."""
+        self._activator, self._life, self._station, self._free_run = activator, life, station, free_run
+        self._shadow = shadow
         self._began = time.monotonic()
 
     def run(self) -> None:
@@ -58,16 +56,13 @@ class Commander:
             self._life.progress(self.name)
             if request := self._server.poll(POLL_MS):
                 self._answer(request)
-            if self._load_asked:
-                self._go_on_loading(self._load_asked)
-        if self._load_asked:
-            self._server.refuse(self._load_asked, ErrorCode.WRONG_STATE, "the station is stopping")
-        self._loader.close()
+            self._activator.step()
+        self._activator.close()
 
     def _answer(self, request: Request) -> None:
         try:
-            if isinstance(request.command, Load):
-                self._load(request, Path(request.command.bundle))
+            if isinstance(request.command, Load | Rollback):
+                self._change_bundle(request, request.command)
             else:
                 self._server.reply(request, self._carry_out(request))
         except Refused as error:
@@ -97,8 +92,8 @@ class Commander:
             "station": self._station,
             "boot": self._journal.boot_id,
             "okng": __version__,
-            "bundle": self._bundle.digest,
-            "bundle_name": self._bundle.card.name,
+            "bundle": self._activator.bundle.digest,
+            "bundle_name": self._activator.bundle.card.name,
             "state": now.state,
             "reason": now.reason,
             "ended": now.ended,
@@ -107,6 +102,7 @@ class Commander:
             "quality": now.quality and msgspec.to_builtins(now.quality),
             "warnings": now.warnings,
             "faults": now.faults,
+            "shadow": self._shadow and self._shadow.told(),
             "uptime_s": round(time.monotonic() - self._began, 1),
         }
 
@@ -126,33 +122,28 @@ class Commander:
         self._life.count_trigger()
         return {"inspection": Inspection.name(self._journal.boot_id, trigger.sequence)}
 
-    def _load(self, request: Request, path: Path) -> None:
+    def _change_bundle(self, request: Request, command: Load | Rollback) -> None:
         """Begins; the answer comes when the bundle judges, or is refused."""
-        if not path.is_absolute():
-            raise Refused(ErrorCode.REFUSED, f"{path}: give the whole path, from /")
-        if self._load_asked:
+        if isinstance(command, Load) and not Path(command.bundle).is_absolute():
+            raise Refused(ErrorCode.REFUSED, f"{command.bundle}: give the whole path, from /")
+        if self._activator.busy:
             raise Refused(ErrorCode.BUSY, "another bundle is being loaded")
-        self._loader.begin(path)
-        self._load_asked = request
 
-    def _go_on_loading(self, request: Request) -> None:
-        if self._proven is None:
-            try:
-                judge = self._loader.outcome()
-            except BundleError as error:
-                if self._life.ending.is_set():
-                    return  # it was given up; `run` answers
-                log.warning("bundle refused, the station keeps %s: %s", self._bundle.short, error)
-                self._server.refuse(request, ErrorCode.BAD_BUNDLE, str(error))
-                self._load_asked = None
-                return
-            if judge:
-                self._inspector.use(judge)
-                self._proven = judge.bundle
-        elif not self._inspector.changing:
-            log.info("bundle %s (%s) took over from %s", self._proven.card.name, self._proven.short, self._bundle.short)
-            self._bundle, self._proven, self._load_asked = self._proven, None, None
-            self._server.reply(request, {"bundle": self._bundle.digest, "bundle_name": self._bundle.card.name})
+        def answer(outcome: Bundle | BundleError | None) -> None:
+            if isinstance(outcome, Bundle):
+                self._server.reply(request, {"bundle": outcome.digest, "bundle_name": outcome.card.name})
+            elif outcome is None:
+                self._server.refuse(request, ErrorCode.WRONG_STATE, "the station is stopping")
+            else:
+                self._server.refuse(request, ErrorCode.BAD_BUNDLE, str(outcome))
+
+        if isinstance(command, Load):
+            self._activator.load(Path(command.bundle), answer)
+            return
+        try:
+            self._activator.roll_back(answer)
+        except BundleError as error:
+            raise Refused(ErrorCode.REFUSED, str(error)) from None
 
     def _decide(self, decide: Decide, request_id: str) -> dict[str, Any]:
         try:

@@ -17,7 +17,7 @@ from edge.pipeline import Pipeline
 from edge.triggers import Trigger, Triggers
 
 if TYPE_CHECKING:
-    from edge.inference.judge import Judge
+    from edge.inference.fallback import FallbackJudge
 
 log = logging.getLogger(__name__)
 
@@ -44,7 +44,7 @@ class Inspector:
         self._results, self._free_run, self._timeout_s = results, free_run, timeout_s
         self.enabled = threading.Event()
         """Set: frames or triggers are inspected."""
-        self._coming: Judge | None = None
+        self._coming: FallbackJudge | None = None
 
     def run(self) -> None:
         """Until the daemon ends; then whoever still waits gets a FAULT. Raises CameraLost."""
@@ -60,9 +60,15 @@ class Inspector:
                 else:
                     self.enabled.wait(IDLE_S)
         finally:
-            self._triggers.close()
-            while trigger := self._triggers.take(0):
-                self._hand_on(self._fault(trigger, "the station is stopping"))
+            self._end_triggers("the station is stopping")
+
+    def abandon(self, inspection: Inspection) -> None:
+        """The line thread hangs, and this is the result of what it hangs in; whoever still waits gets a FAULT too.
+
+        Whoever watches it calls this.
+        """
+        self._hand_on(inspection)
+        self._end_triggers(inspection.judgement.reason)
 
     def start(self) -> bool:
         """Begins to inspect; False when there is nothing left to inspect."""
@@ -77,7 +83,7 @@ class Inspector:
         self.enabled.clear()
         self._life.enter(State.HALTED, reason, ended=ended)
 
-    def use(self, judge: Judge) -> None:
+    def use(self, judge: FallbackJudge) -> None:
         """Judges with another bundle, between two frames; `changing` until it does."""
         self._coming = judge
 
@@ -142,6 +148,11 @@ class Inspector:
     def _fault(self, trigger: Trigger, reason: str) -> Inspection:
         log.warning("inspection %d: FAULT: %s", trigger.sequence, reason)
         return self._pipeline.fault(trigger.sequence, trigger.part, reason, trigger.wall_ns)
+
+    def _end_triggers(self, reason: str) -> None:
+        self._triggers.close()
+        while trigger := self._triggers.take(0):
+            self._hand_on(self._fault(trigger, reason))
 
     def _hand_on(self, result: Inspection | Bundle) -> None:
         try:

@@ -134,6 +134,47 @@ def summary(as_json: bool, folder: Path | None, config: Path) -> None:
             click.echo(f"{bundle[:12]}: {line}")
 
 
+@journal.command()
+@click.option("--json", "as_json", is_flag=True, help="Print each as a JSON line.")
+@folder_option
+@config_option
+def events(as_json: bool, folder: Path | None, config: Path) -> None:
+    """Print what happened to the station: bundles that took over or came back, delegates lost and found again.
+
+    \b
+    Example: okng journal events
+    """
+    import msgspec
+
+    with open_reader(folder, config) as reader:
+        for event in reader.events():
+            when = datetime.fromtimestamp(event.happened_ns / 1e9).astimezone().isoformat(timespec="seconds")
+            click.echo(msgspec.json.encode(event) if as_json else f"{when}  {event.name}  {event.text}")
+
+
+@journal.command()
+@click.option("--json", "as_json", is_flag=True, help="Print it as JSON, with each disagreement.")
+@folder_option
+@config_option
+def shadow(as_json: bool, folder: Path | None, config: Path) -> None:
+    """Print how a shadow bundle and the station's own judged the same frames.
+
+    \b
+    Example: okng journal shadow
+    """
+    import msgspec
+
+    from edge.journal.shadowed import lines
+
+    with open_reader(folder, config) as reader:
+        counts, disagreements = reader.shadow_counts(), reader.disagreements()
+    if as_json:
+        click.echo(msgspec.json.encode({"counts": counts, "disagreements": disagreements}))
+        return
+    for line in lines(counts, disagreements):
+        click.echo(line)
+
+
 def journal_folder(folder: Path | None, config: Path) -> Path:
     """The folder that was named, else the station's."""
     if folder:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import logging
+import queue
 import threading
 import time
 from collections import Counter
 from dataclasses import dataclass
 
 from edge.contract.quality import Quality
-from edge.contract.types import Inspection, State, Verdict
+from edge.contract.types import Event, Inspection, State, Verdict
 
 log = logging.getLogger(__name__)
 
@@ -47,6 +48,10 @@ class Life:
         self._faults: dict[str, str] = {}
         self._progress: dict[str, float] = {}
         self._error: BaseException | None = None
+        self.stuck: set[str] = set()
+        """Threads that will not end."""
+        self.events: queue.SimpleQueue[Event] = queue.SimpleQueue()
+        """What happened, is in the journal, and is to be published."""
         self.ending = threading.Event()
         self.changed = threading.Event()
         """Set at each change of state, for whoever publishes it."""
@@ -117,9 +122,10 @@ class Life:
         if before.keys() != warnings.keys():
             self.changed.set()
 
-    def fail(self, error: BaseException) -> None:
-        """The daemon cannot go on; the first reason counts."""
+    def fail(self, error: BaseException, stuck: str = "") -> None:
+        """The daemon cannot go on; the first reason counts. `stuck` names a thread that will not end."""
         with self._guard:
+            self.stuck |= {stuck} if stuck else set()
             self._error = self._error or error
         self.enter(State.ERROR, str(error))
         self.ending.set()

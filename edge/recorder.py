@@ -16,6 +16,8 @@ from edge.journal.rows import Entry, Recorded
 from edge.life import Life
 from edge.process import Process
 from edge.quality import QualityWatch, measure_quality
+from edge.shadow import Shadow
+from edge.trial import Trial
 from edge.wire.messages import Counters, ImageReference
 from edge.wire.publisher import Publisher
 
@@ -37,19 +39,21 @@ class Recorder:
 
     def __init__(
         self, results: queue.Queue[Inspection | Bundle], journal: Journal, publisher: Publisher, bundle: Bundle,
-        life: Life, quality: QualityWatch, *, rule: ImageRule, publish_images: bool,
+        life: Life, quality: QualityWatch, trial: Trial, shadow: Shadow | None,
+        *, rule: ImageRule, publish_images: bool,
     ) -> None:  # fmt: skip
         self._results, self._journal, self._publisher = results, journal, publisher
         self._bundle = self._following = bundle
         self._life, self._rule, self._publish_images = life, rule, publish_images
-        self._quality = quality
+        self._quality, self._trial, self._shadow = quality, trial, shadow
         self._process = Process(journal, publisher, bundle)
         self._next_heartbeat = 0.0
 
     def run(self, source: threading.Thread) -> None:
-        """Until the daemon ends, the thread that fills the queue has ended too, and the queue is empty."""
-        while not self._life.ending.is_set() or source.is_alive() or not self._results.empty():
+        """Until the daemon ends, the thread that fills the queue has ended too or is stuck, and the queue is empty."""
+        while not self._life.ending.is_set() or self._goes_on(source) or not self._results.empty():
             self._life.progress(self.name)
+            self._publish_events()
             if batch := self._next_batch():
                 self._record(batch)
             if self._bundle is not self._following:
@@ -60,7 +64,15 @@ class Recorder:
                 self._process.publish_again()
             if self._life.changed.is_set() or time.monotonic() >= self._next_heartbeat:
                 self.publish_state()
+        self._publish_events()
         self.publish_state()
+
+    def _goes_on(self, source: threading.Thread) -> bool:
+        return source.is_alive() and source.name not in self._life.stuck
+
+    def _publish_events(self) -> None:
+        while not self._life.events.empty():
+            self._publisher.event(self._life.events.get())
 
     def _look_after_journal(self) -> None:
         self._journal.tidy()
@@ -98,6 +110,9 @@ class Recorder:
             self._life.count_result(inspection)
             self._publish(inspection, done)
             self._watch_quality(inspection)
+            self._trial.see(self._bundle.digest, inspection)
+            if self._shadow:
+                self._shadow.offer(inspection, self._bundle.digest)
         self._process.see(batch)
 
     def _watch_quality(self, inspection: Inspection) -> None:

@@ -1,6 +1,7 @@
 """A bundle: a folder with a model and all that is needed to run it and to trust it.
 
-    model.tflite  [model_edgetpu.tflite]  model.json (the card)  provenance.csv  golden/*.png  SHA256SUMS  [SHA256SUMS.sig]
+    model.tflite  model.json (the card)  provenance.csv  golden/*.png  SHA256SUMS
+    [model_edgetpu.tflite]  [SHA256SUMS.sig]
 
 SHA256SUMS lists every other file, in the format of `sha256sum`; its own SHA-256 is the bundle's digest. So a
 change of one byte anywhere, in SHA256SUMS too, is found, and `sha256sum -c SHA256SUMS` agrees. SHA256SUMS.sig says who

@@ -103,6 +103,19 @@ class Judgement:
 
 
 @dataclass(frozen=True, slots=True)
+class Event:
+    """Something that happened to the station, for the record: its name, in words, and the bundle it is about.
+
+    `happened_ns` is Unix time in nanoseconds.
+    """
+
+    name: str
+    text: str
+    bundle: str
+    happened_ns: int
+
+
+@dataclass(frozen=True, slots=True)
 class Inspection:
     """One trigger's one result. `boot_id` and `sequence` together name it: its `id` is `boot_id-sequence`."""
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import faulthandler
+import importlib
 import subprocess
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -21,7 +22,7 @@ DRIVER_S = 20.0
 
 
 class Proving:
-    """The children in which a bundle proves itself: on the CPU, and at the same time on the delegate, if there is one."""
+    """The children in which a bundle proves itself: on the CPU and, at the same time, on the delegate if any."""
 
     def __init__(self, path: Path, runtime: Runtime) -> None:
         self._path, self._runtime = path, runtime
@@ -30,6 +31,7 @@ class Proving:
 
     def finish(self, bundle: Bundle, given_up: Callable[[], bool]) -> FallbackJudge:
         """The judge of the proven bundle. Raises BundleError, when it proved itself nowhere or is not `bundle`."""
+        importlib.import_module("edge.inference.judge")  # while the children are at work
         refused, degraded = "", ""
         try:
             self._check(self._on_cpu, bundle, given_up)
@@ -48,10 +50,11 @@ class Proving:
         """Ends the children, if they are still there."""
         for child in filter(None, (self._on_cpu, self._on_delegate)):
             child.kill()
-            child.communicate()
+            child.wait()
 
     def _check(
-        self, child: subprocess.Popen[bytes], bundle: Bundle, given_up: Callable[[], bool], timeout_s: float | None = None
+        self, child: subprocess.Popen[bytes], bundle: Bundle, given_up: Callable[[], bool],
+        timeout_s: float | None = None,
     ) -> None:  # fmt: skip
         if finish_verify(self._path, child, given_up, timeout_s).digest != bundle.digest:
             raise BundleError(f"{self._path}: changed while it was being verified; start again")
@@ -60,7 +63,8 @@ class Proving:
 class FallbackJudge:
     """Judges on the delegate; once that has failed, on the CPU, the frame at hand too.
 
-    `judge` belongs to one thread. A delegate that failed is kept until `let_go`, since its driver may hang.
+    `judge` belongs to one thread. A delegate that failed is kept until `let_go`, since its driver may hang; any thread
+    may call that.
     """
 
     def __init__(self, bundle: Bundle, runtime: Runtime, *, on_cpu: bool = True, degraded: str = "") -> None:
@@ -83,9 +87,9 @@ class FallbackJudge:
 
     def judge(self, frame: Frame) -> Judgement:
         """As `Judge.judge`. Raises DelegateError when the delegate fails and the CPU cannot run the model."""
-        if self._on_delegate is not None and not self.degraded:
+        if (judge := self._on_delegate) is not None and not self.degraded:
             try:
-                return self._on_delegate.judge(frame)
+                return judge.judge(frame)
             except DelegateError as error:
                 self.degraded = str(error)
         if self._on_cpu is None:
@@ -93,10 +97,9 @@ class FallbackJudge:
         return self._on_cpu.judge(frame)
 
     def let_go(self) -> None:
-        """Frees a delegate that has failed, from any thread, so that it can be tried again."""
-        if self.degraded:
-            with _or_exit(DRIVER_S):
-                self._on_delegate = None
+        """Frees the delegate, so that another can be made: once it has failed, or when this judges no more."""
+        with _or_exit(DRIVER_S):
+            self._on_delegate = None
 
 
 @contextmanager

@@ -17,7 +17,7 @@ class Judge:
     """A bundle ready to judge frames. Belongs to one thread."""
 
     def __init__(self, bundle: Bundle, runtime: Runtime = ON_CPU) -> None:
-        """Raises BundleError when the model is not what the card says; DelegateError when the delegate is not to be had."""
+        """Raises BundleError when the model is not what the card says, DelegateError when a delegate cannot."""
         self.bundle = bundle
         self._card, self._kinds = bundle.card, bundle.card.kinds
         delegate = runtime.delegate

@@ -1,7 +1,8 @@
 """A bundle proves itself before it is used: digests, card against model, golden set. In a child process.
 
-Run as `python -m edge.inference.verify BUNDLE RUNS RUNTIME`, the last as JSON, it prints one JSON line and ends with 0 or 3. It sees to it that
-a malformed model kills only this process: no core file, bounded memory, and the first to go where memory ends.
+Run as `python -m edge.inference.verify BUNDLE RUNS RUNTIME`, the last as JSON, it prints one JSON line and ends with 0
+or 3. It sees to it that a malformed model kills only this process: no core file, bounded memory, and the first to go
+where memory ends.
 """
 
 from __future__ import annotations
@@ -149,7 +150,7 @@ def _judge(bundle: Bundle, judge: Judge, golden: GoldenFrame) -> tuple[Judgement
     return found, found.timings_ms.get("invoke", 0.0)
 
 
-def _confine() -> None:
+def confine() -> None:
     """Bounds what this process may take. Where a sandbox forbids to ask for a bound, it has its own."""
     importlib.import_module("edge.inference.judge")  # what the runtime itself takes is not the model's
     with contextlib.suppress(OSError):
@@ -163,7 +164,7 @@ def _confine() -> None:
 
 def main() -> int:
     """The child process."""
-    _confine()
+    confine()
     try:
         proof = verify(Path(sys.argv[1]), int(sys.argv[2]), msgspec.json.decode(sys.argv[3], type=Runtime))
     except OkngError as error:

@@ -9,14 +9,15 @@ from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
 
-from edge.contract.types import Decision
+from edge.contract.types import Decision, Event
 from edge.errors import JournalError, UsageError
 from edge.journal.failures import primary_code
 from edge.journal.images import ImageStore, StoredImage
+from edge.journal.log import write_event, write_shadowed
 from edge.journal.protect import mark
 from edge.journal.reader import JournalReader
 from edge.journal.retention import Bounds, Retention
-from edge.journal.rows import Decided, Entry, Recorded, decided, parse_id, text, values
+from edge.journal.rows import Decided, Entry, Recorded, Shadowed, decided, parse_id, text, values
 from edge.journal.schema import FILE, open_writer, transaction
 
 _BY_REQUEST = """
@@ -98,6 +99,16 @@ class Book:
         query = "INSERT OR REPLACE INTO control SELECT ?, ?, coalesce(max(number), 0), ? FROM inspections"
         with transaction(self._connection):
             self._connection.execute(query, (bundle, memory, self._clock()))
+
+    def note(self, event: Event) -> None:
+        """See `Journal.note`."""
+        with transaction(self._connection):
+            write_event(self._connection, self.boot_id, event)
+
+    def compare(self, found: Sequence[Shadowed]) -> None:
+        """See `Journal.compare`."""
+        with transaction(self._connection):
+            write_shadowed(self._connection, found)
 
     def close(self) -> None:
         """May be called twice."""

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from edge.contract.lifetime import Closing
-from edge.contract.types import Decision
+from edge.contract.types import Decision, Event
 from edge.journal.book import Book, Station
 from edge.journal.damage import set_aside, set_aside_before
 from edge.journal.failures import is_damaged, is_full, journal_errors
@@ -20,7 +20,7 @@ from edge.journal.folder import FolderLock, make_folder
 from edge.journal.reader import JournalReader
 from edge.journal.retention import Bounds
 from edge.journal.room import ROW_BYTES, Room
-from edge.journal.rows import Decided, Entry, Recorded, Row, text
+from edge.journal.rows import Decided, Entry, Recorded, Row, Shadowed, text
 from edge.journal.schema import FILE
 
 log = logging.getLogger(__name__)
@@ -126,6 +126,16 @@ class Journal(Closing):
         """Keeps what process control remembers of a bundle, with all that was recorded so far. Raises JournalError."""
         with self._guard, journal_errors(self.folder / FILE):
             self._insist(lambda: self._book.remember(bundle, memory), self._make_room)
+
+    def note(self, event: Event) -> None:
+        """Keeps what happened to the station, on the disk when this returns. Raises JournalError."""
+        with self._guard, journal_errors(self.folder / FILE):
+            self._insist(lambda: self._book.note(event), self._make_room)
+
+    def compare(self, found: Sequence[Shadowed]) -> None:
+        """Counts what a shadow bundle said of recorded inspections, and keeps disagreements. Raises JournalError."""
+        with self._guard, journal_errors(self.folder / FILE):
+            self._insist(lambda: self._book.compare(found), self._make_room)
 
     def decide(self, inspection_id: str, decision: Decision, operator: str, reason: str, request_id: str) -> Decided:
         """Adds an operator's decision, on the disk when this returns; the latest one on an inspection counts.

@@ -12,6 +12,7 @@ from pathlib import Path
 from edge.contract.lifetime import Closing
 from edge.errors import JournalError
 from edge.journal.failures import journal_errors
+from edge.journal.log import COUNTS, DISAGREEMENTS, EVENTS, Disagreement, KeptEvent, ShadowCount
 from edge.journal.rows import Decided, Row, decided, parse_id, row
 from edge.journal.schema import FILE, open_reader
 
@@ -121,6 +122,18 @@ class JournalReader(Closing):
         """Of each bundle, the latest last."""
         found = self._read("SELECT bundle, memory, number FROM control ORDER BY updated_ns, bundle")
         return [Remembered(*each) for each in found]
+
+    def events(self) -> list[KeptEvent]:
+        """What happened to the station, oldest first."""
+        return [KeptEvent(*each) for each in self._read(EVENTS)]
+
+    def shadow_counts(self) -> list[ShadowCount]:
+        """What shadow bundles said, by what the station's own said."""
+        return [ShadowCount(*each) for each in self._read(COUNTS)]
+
+    def disagreements(self) -> list[Disagreement]:
+        """Inspections of which a shadow bundle said something else, oldest first."""
+        return [Disagreement(*each) for each in self._read(DISAGREEMENTS)]
 
     def totals(self) -> dict[str, int]:
         """Inspections by verdict, and `waiting` for a decision, `protected`, `images` kept and their `image_bytes`."""

@@ -95,6 +95,30 @@ class Row:
         return f"{self.boot_id}-{self.sequence}"
 
 
+@dataclass(frozen=True, slots=True)
+class Shadowed:
+    """What a shadow bundle said of an inspection by `bundle`; `said` is its verdict, or `DROPPED`."""
+
+    inspection: Inspection
+    bundle: str
+    shadow: str
+    said: str
+    score: float | None = None
+    kind: str | None = None
+
+    @property
+    def differs(self) -> bool:
+        """Another verdict, or another kind where both bundles tell kinds apart."""
+        ours = self.inspection.judgement
+        if self.said == DROPPED:
+            return False
+        return self.said != ours.verdict or (None not in {self.kind, ours.kind} and self.kind != ours.kind)
+
+
+DROPPED = "dropped"
+"""The shadow had no time for the frame."""
+
+
 def parse_id(inspection_id: str) -> tuple[str, int] | None:
     """Boot id and sequence of an inspection's id; None when it cannot be one."""
     match = _ID.fullmatch(inspection_id)

@@ -91,7 +91,41 @@ of a bundle, up to the inspection `number`.
 
 _KIND = ("ALTER TABLE inspections ADD COLUMN kind TEXT",)
 
-MIGRATIONS: tuple[tuple[str, ...], ...] = (_FIRST, _RETENTION, _KIND)
+_BUNDLES = (
+    """CREATE TABLE events (
+        number      INTEGER PRIMARY KEY AUTOINCREMENT,
+        boot_id     TEXT NOT NULL REFERENCES boots (boot_id),
+        happened_ns INTEGER NOT NULL,
+        name        TEXT NOT NULL,
+        text        TEXT NOT NULL,
+        bundle      TEXT NOT NULL
+    ) STRICT""",
+    """CREATE TABLE disagreements (
+        boot_id  TEXT NOT NULL,
+        sequence INTEGER NOT NULL,
+        shadow   TEXT NOT NULL,
+        verdict  TEXT NOT NULL,
+        score    REAL,
+        kind     TEXT,
+        PRIMARY KEY (boot_id, sequence, shadow),
+        FOREIGN KEY (boot_id, sequence) REFERENCES inspections (boot_id, sequence) ON DELETE CASCADE
+    ) STRICT, WITHOUT ROWID""",
+    """CREATE TABLE shadow_counts (
+        bundle      TEXT NOT NULL,
+        shadow      TEXT NOT NULL,
+        verdict     TEXT NOT NULL,
+        said        TEXT NOT NULL,
+        inspections INTEGER NOT NULL,
+        PRIMARY KEY (bundle, shadow, verdict, said)
+    ) STRICT, WITHOUT ROWID""",
+)
+"""What happened to the station, and what a shadow bundle said of the same frames.
+
+`said` in `shadow_counts` is the shadow's verdict, or 'dropped' where it had no time; `disagreements` go with their
+inspections, the counts stay.
+"""
+
+MIGRATIONS: tuple[tuple[str, ...], ...] = (_FIRST, _RETENTION, _KIND, _BUNDLES)
 """Statements that lead from schema n to n + 1; a published one is never changed."""
 SCHEMA = len(MIGRATIONS)
 

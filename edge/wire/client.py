@@ -13,6 +13,7 @@ import zmq
 from edge.contract.lifetime import Closing
 from edge.errors import WireError
 from edge.wire.messages import (
+    EventMessage,
     ImageMessage,
     Message,
     ResultMessage,
@@ -181,3 +182,5 @@ def _topic(message: Message) -> Topic:
             return Topic.STATE
         case StatisticsMessage():
             return Topic.STATISTICS
+        case EventMessage():
+            return Topic.EVENT

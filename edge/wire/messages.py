@@ -31,6 +31,7 @@ class Topic(StrEnum):
     IMAGE = "image"
     STATE = "state"
     STATISTICS = "statistics"
+    EVENT = "event"
 
 
 class Header(msgspec.Struct, frozen=True, kw_only=True):
@@ -128,6 +129,14 @@ class StatisticsHeader(Header, frozen=True, kw_only=True):
     point: Point
 
 
+class EventHeader(Header, frozen=True, kw_only=True):
+    """Something that happened to the station: `name` for programs, `text` for people; `bundle` is what it is about."""
+
+    name: str
+    text: str
+    happened_ns: int
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class ResultMessage:
     """Topic `result`. `map_units` is (rows, columns, classes) int8, None when the header's `map` is."""
@@ -158,7 +167,14 @@ class StatisticsMessage:
     header: StatisticsHeader
 
 
-Message = ResultMessage | ImageMessage | StateMessage | StatisticsMessage
+@dataclass(frozen=True, slots=True)
+class EventMessage:
+    """Topic `event`."""
+
+    header: EventHeader
+
+
+Message = ResultMessage | ImageMessage | StateMessage | StatisticsMessage | EventMessage
 
 _Header = TypeVar("_Header", bound=Header)
 
@@ -179,6 +195,8 @@ def encode_message(message: Message) -> list[bytes]:
             return [b"state", header]
         case StatisticsMessage():
             return [b"statistics", header]
+        case EventMessage():
+            return [b"event", header]
 
 
 def decode_message(frames: Sequence[bytes]) -> Message:
@@ -220,11 +238,16 @@ def _statistics(frames: Sequence[bytes]) -> StatisticsMessage:
     return StatisticsMessage(_decode(frames[1], StatisticsHeader))
 
 
+def _event(frames: Sequence[bytes]) -> EventMessage:
+    return EventMessage(_decode(frames[1], EventHeader))
+
+
 _READERS: dict[bytes, tuple[Callable[[Sequence[bytes]], Message], int]] = {
     b"result": (_result, 3),
     b"image": (_image, 3),
     b"state": (_state, 2),
     b"statistics": (_statistics, 2),
+    b"event": (_event, 2),
 }
 
 

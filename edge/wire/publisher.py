@@ -14,10 +14,12 @@ from edge.contract.card import Tensor
 from edge.contract.lifetime import Closing
 from edge.contract.quality import Quality
 from edge.contract.statistics import Point
-from edge.contract.types import Inspection, State
+from edge.contract.types import Event, Inspection, State
 from edge.errors import WireError
 from edge.wire.messages import (
     Counters,
+    EventHeader,
+    EventMessage,
     ImageHeader,
     ImageMessage,
     ImageReference,
@@ -159,6 +161,22 @@ class Publisher(Closing):
             point=point,
         )
         self._send(StatisticsMessage(header))
+
+    def event(self, event: Event) -> None:
+        """Publishes what happened to the station; once it is in the journal. Raises WireError."""
+        sequence, captured_ns = self._last
+        header = EventHeader(
+            station=self._station,
+            boot=self._boot,
+            number=self._next(Topic.EVENT),
+            sequence=sequence,
+            captured_ns=captured_ns,
+            bundle=event.bundle,
+            name=event.name,
+            text=plain(event.text),
+            happened_ns=event.happened_ns,
+        )
+        self._send(EventMessage(header))
 
     def close(self) -> None:
         """May be called twice."""

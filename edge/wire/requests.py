@@ -76,8 +76,12 @@ class Load(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_field="n
     bundle: FilePath
 
 
-Command = Status | Start | Stop | Trigger | Decide | Load
-COMMANDS = frozenset({"status", "start", "stop", "trigger", "decide", "load"})
+class Rollback(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_field="name", tag="rollback"):
+    """Judge with the bundle before this one again."""
+
+
+Command = Status | Start | Stop | Trigger | Decide | Load | Rollback
+COMMANDS = frozenset({"status", "start", "stop", "trigger", "decide", "load", "rollback"})
 
 
 class _Envelope(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

@@ -41,7 +41,7 @@ def prove(opened, runtime: Runtime) -> FallbackJudge:
 
 
 def test_a_delegate_computes_its_part_and_the_map_is_the_cpus(opened, frame, twin) -> None:
-    judge = prove(opened, on(twin))
+    judge = FallbackJudge(opened, on(twin))
     assert judge.degraded == ""
     assert np.array_equal(judge.judge(frame).map_units, Judge(opened).judge(frame).map_units)
 
@@ -56,13 +56,10 @@ def test_a_delegate_that_does_not_load_is_not_used_and_the_cpu_judges(opened, fr
     assert judge.judge(frame).verdict == opened.card.golden[0].verdict
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("fault", "reason"),
-    [
-        pytest.param("invoke", "has lost its device", marks=pytest.mark.slow),
-        ("crash", "crashed the runtime"),
-        ("wrong", "golden frame"),
-    ],
+    [("invoke", "has lost its device"), ("crash", "crashed the runtime"), ("wrong", "golden frame")],
 )
 def test_a_delegate_that_does_not_prove_itself_is_not_used_and_the_cpu_judges(
     opened, frame, twin, fault, reason
@@ -109,6 +106,7 @@ def test_without_a_model_for_the_cpu_the_delegate_alone_judges_and_its_failure_i
         FallbackJudge(opened, on(twin, fault="create"), on_cpu=False)
 
 
+@pytest.mark.slow
 def test_a_model_that_only_the_delegate_knows_is_proven_there(bundle_copy, twin, seal) -> None:
     """And one that no device takes is refused, with both reasons."""
     (bundle_copy / MODEL).rename(bundle_copy / COMPILED)
@@ -126,7 +124,10 @@ def test_a_model_that_only_the_delegate_knows_is_proven_there(bundle_copy, twin,
     [
         (lambda path: None, "cannot be loaded"),
         (lambda path: path.write_bytes(b"no library"), "cannot be loaded"),
-        (lambda path: subprocess.run([shutil.which("cc"), "-shared", "-o", path, "-xc", "/dev/null"]), "is no delegate"),
+        (
+            lambda path: subprocess.run([shutil.which("cc"), "-shared", "-o", path, "-xc", "/dev/null"]),
+            "is no delegate",
+        ),
     ],
     ids=["absent", "text", "another library"],
 )

@@ -26,7 +26,7 @@ def _examples(*kinds: str) -> list[tuple[str, str, str]]:
 @pytest.mark.parametrize(("topic", "header", "data"), _examples(*Topic))
 def test_the_documents_messages_are_messages(topic, header, data) -> None:
     frames = [topic.encode(), header.encode(), bytes.fromhex(data)]
-    message = decode_message(frames[:2] if topic in {"state", "statistics"} else frames)
+    message = decode_message(frames[:2] if topic in {"state", "statistics", "event"} else frames)
     assert message.header.boot == "3f9a01c2"
 
 
