@@ -153,16 +153,18 @@ def watch(config: Path, as_json: bool, count: int | None) -> None:
 
     import msgspec
 
-    from edge.wire.messages import ResultMessage, StateMessage, Topic
+    from edge.wire.messages import EventMessage, ResultMessage, StateMessage, Topic
 
     seen = itertools.count(1)
-    with _station(config, topics=(Topic.RESULT, Topic.STATE)) as station:
+    with _station(config, topics=(Topic.RESULT, Topic.STATE, Topic.EVENT)) as station:
         last = None
         for message in station.results(silence_s=5.0):
             if isinstance(message, ResultMessage):
                 click.echo(msgspec.json.encode(message.header) if as_json else _shown(message))
                 if next(seen) == count:
                     return
+            elif isinstance(message, EventMessage) and not as_json:
+                click.secho(f"-- {message.header.event}", dim=True)
             elif isinstance(message, StateMessage) and not as_json:
                 header = message.header
                 now = (header.state, header.reason, *header.faults.values(), *header.warnings.values())
@@ -209,7 +211,8 @@ def stop(config: Path) -> None:
 def load(bundle: Path, config: Path) -> None:
     """Have the station judge with BUNDLE, once it has proved itself; if it does not, the station keeps what it had.
 
-    When the daemon starts again, it takes the bundle of the station file.
+    It keeps a copy and judges with it after a restart too, until another is loaded or the station file names another.
+    Should BUNDLE bring faults that were not there before, the station goes back to the one before by itself.
 
     \b
     Example: okng load bundles/second
@@ -223,6 +226,22 @@ def load(bundle: Path, config: Path) -> None:
         except CommandRefused as error:
             raise BundleError(str(error)) if error.code == ErrorCode.BAD_BUNDLE else error from None
     click.echo(f"{found['bundle_name']} ({found['bundle'][:12]}) judges from now on")
+
+
+@okng.command()
+@config_option
+def rollback(config: Path) -> None:
+    """Have the station judge with the bundle before this one again.
+
+    \b
+    Example: okng rollback
+    """
+    from edge.wire.client import LOAD_TIMEOUT_S
+    from edge.wire.requests import Rollback
+
+    with _station(config) as station:
+        found = station.request(Rollback(), timeout_s=LOAD_TIMEOUT_S)
+    click.echo(f"{found['bundle_name']} ({found['bundle'][:12]}) judges again")
 
 
 @okng.command()

@@ -12,23 +12,37 @@ from typing import Any
 import msgspec
 
 from edge import __version__
-from edge.changeover import Changeover
+from edge.activator import Activator, Answer
 from edge.contract.bundle import Bundle
 from edge.contract.types import Inspection, Label, State
 from edge.errors import BundleError, ConfigError, JournalError, UsageError
 from edge.inspector import InFlightError, Inspector
 from edge.journal.journal import Journal
 from edge.life import Life
-from edge.loader import Loader
+from edge.recipes import read_recipe, recipe_file
+from edge.shadow import Shadow
 from edge.triggers import Triggers
-from edge.wire import requests
 from edge.wire.commands import CommandServer
-from edge.wire.requests import Decide, ErrorCode, Load, Request, Start, Status, Stop, Trigger
+from edge.wire.requests import (
+    Changeover,
+    Decide,
+    ErrorCode,
+    Golden,
+    Interlock,
+    Load,
+    Request,
+    Rollback,
+    Start,
+    Status,
+    Stop,
+    Trigger,
+)
 
 log = logging.getLogger(__name__)
 
 POLL_MS = 100
 IN_FLIGHT = "a part is in flight; ask again once it has its result"
+STOPPING = "the station is stopping"
 
 
 class Refused(Exception):
@@ -45,20 +59,15 @@ class Commander:
     name = "command"
 
     def __init__(
-        self, server: CommandServer, journal: Journal, triggers: Triggers, inspector: Inspector, bundle: Bundle,
-        life: Life, loader: Loader, changeover: Changeover, *, station: str, free_run: bool,
+        self, server: CommandServer, journal: Journal, triggers: Triggers, inspector: Inspector,
+        activator: Activator, life: Life, shadow: Shadow | None, *, station: str, free_run: bool, recipes: Path,
     ) -> None:  # fmt: skip
+        """`recipes` is the station's folder of recipes."""
         self._server, self._journal, self._triggers, self._inspector = server, journal, triggers, inspector
-        self._bundle, self._life, self._station, self._free_run = bundle, life, station, free_run
-        self._loader, self._changeover = loader, changeover
-        self._changeover_asked: Request | None = None
-        self._changeovers = 0
-        """Number of the last one in the journal before the one that is under way."""
+        self._activator, self._life, self._station, self._free_run = activator, life, station, free_run
+        self._shadow, self._recipes = shadow, recipes
         self._orders: list[tuple[Request, Future[dict[str, Any]]]] = []
         """What the line thread was asked to do, and has not said yet what came of it."""
-        self._load_asked: Request | None = None
-        self._proven: Bundle | None = None
-        """Of the load under way: the bundle that proved itself and waits for the line thread."""
         self._began = time.monotonic()
 
     def run(self) -> None:
@@ -67,29 +76,25 @@ class Commander:
             self._life.progress(self.name)
             if request := self._server.poll(POLL_MS):
                 self._answer(request)
-            if self._load_asked:
-                self._go_on_loading(self._load_asked)
-            if self._changeover_asked:
-                self._go_on_changing_over(self._changeover_asked)
+            self._activator.step()
             self._answer_orders()
-        for asked in (self._load_asked, self._changeover_asked, *(request for request, _ in self._orders)):
-            if asked:
-                self._server.refuse(asked, ErrorCode.WRONG_STATE, "the station is stopping")
-        self._loader.close()
+        for request, _ in self._orders:
+            self._server.refuse(request, ErrorCode.WRONG_STATE, STOPPING)
+        self._activator.close()
 
     def _answer(self, request: Request) -> None:
         try:
-            if isinstance(request.command, Load):
-                self._load(request, Path(request.command.bundle))
-            elif isinstance(request.command, requests.Changeover):
-                self._change_over(request, request.command.recipe)
-            elif isinstance(request.command, requests.Interlock):
-                self._orders.append((request, self._inspector.order(self._check)))
-            elif isinstance(request.command, requests.Golden):
-                label = request.command.label
-                self._orders.append((request, self._inspector.order(lambda: self._show_golden(label))))
-            else:
-                self._server.reply(request, self._carry_out(request))
+            match request.command:
+                case Load() | Rollback() as command:
+                    self._change_bundle(request, command)
+                case Changeover(recipe=recipe):
+                    self._change_over(request, recipe)
+                case Interlock():
+                    self._orders.append((request, self._inspector.order(self._check)))
+                case Golden(label=label):
+                    self._orders.append((request, self._inspector.order(lambda: self._show_golden(label))))
+                case _:
+                    self._server.reply(request, self._carry_out(request))
         except Refused as error:
             self._server.refuse(request, error.code, str(error))
         except JournalError as error:
@@ -117,7 +122,7 @@ class Commander:
             "station": self._station,
             "boot": self._journal.boot_id,
             "okng": __version__,
-            **self._bundle_facts(),
+            **_facts(self._activator.bundle),
             "recipe": recipe.name if (recipe := self._inspector.recipe) else "",
             "state": now.state,
             "reason": now.reason,
@@ -127,6 +132,7 @@ class Commander:
             "quality": now.quality and msgspec.to_builtins(now.quality),
             "warnings": now.warnings,
             "faults": now.faults,
+            "shadow": self._shadow and self._shadow.told(),
             "uptime_s": round(time.monotonic() - self._began, 1),
         }
 
@@ -148,40 +154,19 @@ class Commander:
         self._life.count_trigger()
         return {"inspection": Inspection.name(self._journal.boot_id, trigger.sequence)}
 
-    def _load(self, request: Request, path: Path) -> None:
+    def _change_bundle(self, request: Request, command: Load | Rollback) -> None:
         """Begins; the answer comes when the bundle judges, or is refused."""
-        if not path.is_absolute():
-            raise Refused(ErrorCode.REFUSED, f"{path}: give the whole path, from /")
+        if isinstance(command, Load) and not Path(command.bundle).is_absolute():
+            raise Refused(ErrorCode.REFUSED, f"{command.bundle}: give the whole path, from /")
         self._refuse_another()
-        self._loader.begin(path)
-        self._load_asked = request
-
-    def _refuse_another(self) -> None:
-        if self._load_asked:
-            raise Refused(ErrorCode.BUSY, "another bundle is being loaded")
-        if self._changeover_asked:
-            raise Refused(ErrorCode.BUSY, "a changeover is under way")
-
-    def _go_on_loading(self, request: Request) -> None:
-        if self._proven is None:
-            try:
-                if judge := self._loader.outcome():
-                    self._inspector.use(judge)
-                    self._proven = judge.bundle
-            except (BundleError, ConfigError) as error:
-                if self._life.ending.is_set():
-                    return  # it was given up; `run` answers
-                log.warning("bundle refused, the station keeps %s: %s", self._bundle.short, error)
-                self._server.refuse(request, ErrorCode.BAD_BUNDLE, str(error))
-                self._load_asked = None
-        elif not self._inspector.changing:
-            log.info("bundle %s (%s) took over from %s", self._proven.card.name, self._proven.short, self._bundle.short)
-            self._bundle, self._proven, self._load_asked = self._proven, None, None
-            self._changeover.own_bundle = self._bundle.path
-            self._server.reply(request, self._bundle_facts())
-
-    def _bundle_facts(self) -> dict[str, Any]:
-        return {"bundle": self._bundle.digest, "bundle_name": self._bundle.card.name}
+        answer = self._answer_of(request, ErrorCode.BAD_BUNDLE, {})
+        if isinstance(command, Load):
+            self._activator.load(Path(command.bundle), answer)
+            return
+        try:
+            self._activator.roll_back(answer)
+        except BundleError as error:
+            raise Refused(ErrorCode.REFUSED, str(error)) from None
 
     def _change_over(self, request: Request, name: str) -> None:
         """Begins; the answer comes when parts are inspected by the recipe, or it is refused."""
@@ -189,37 +174,31 @@ class Commander:
         in_flight = self._triggers.waiting or self._life.condition().state is State.SINGLE_EXECUTION
         if in_flight and not self._free_run:  # the line thread asks again, when it comes to it
             raise Refused(ErrorCode.BUSY, IN_FLIGHT)
-        self._changeovers = self._journaled_changeovers()
         try:
-            self._changeover.begin(name)
+            recipe = read_recipe(recipe_file(self._recipes, name))
         except ConfigError as error:
             raise Refused(ErrorCode.BAD_RECIPE, str(error)) from None
-        self._changeover_asked = request
+        self._activator.change_over(recipe, self._answer_of(request, ErrorCode.BAD_RECIPE, {"recipe": name}))
 
-    def _go_on_changing_over(self, request: Request) -> None:
-        try:
-            done = self._changeover.outcome()
-            if done is None:
-                return
-            bundle, event = done
-            if not event.passed:
-                raise Refused(ErrorCode.BAD_RECIPE, self._inspector.blocked)
-            if self._journaled_changeovers() == self._changeovers:
-                return  # what is acknowledged is on the disk
-        except (BundleError, ConfigError, InFlightError, Refused) as error:
-            if self._life.ending.is_set():
-                return  # it was given up; `run` answers
-            code, said = _refusal(error)
-            log.warning("changeover refused: %s", said)
-            self._server.refuse(request, code, said)
-        else:
-            self._bundle = bundle
-            self._server.reply(request, {"recipe": event.recipe, **self._bundle_facts()})
-        self._changeover_asked = None
+    def _refuse_another(self) -> None:
+        if busy := self._activator.busy:
+            raise Refused(ErrorCode.BUSY, busy)
 
-    def _journaled_changeovers(self) -> int:
-        """Number of the last one."""
-        return max((noted.number for noted in self._journal.reader.events("changeover", last=1)), default=0)
+    def _answer_of(self, request: Request, bad: ErrorCode, facts: dict[str, Any]) -> Answer:
+        """Answers a request once another bundle judges; `bad` is the code where a setting is why it does not."""
+
+        def answer(outcome: Bundle | Exception | None) -> None:
+            if isinstance(outcome, Bundle):
+                self._server.reply(request, facts | _facts(outcome))
+            elif outcome is None:
+                self._server.refuse(request, ErrorCode.WRONG_STATE, STOPPING)
+            elif isinstance(outcome, InFlightError):
+                self._server.refuse(request, ErrorCode.BUSY, IN_FLIGHT)
+            else:
+                code = ErrorCode.BAD_BUNDLE if isinstance(outcome, BundleError) else bad
+                self._server.refuse(request, code, str(outcome))
+
+        return answer
 
     def _check(self) -> dict[str, Any]:
         """In the line thread."""
@@ -251,13 +230,5 @@ class Commander:
         return asdict(found)
 
 
-def _refusal(error: Exception) -> tuple[ErrorCode, str]:
-    """Code and message for whoever asked for a changeover."""
-    match error:
-        case Refused(code=code):
-            return code, str(error)
-        case InFlightError():
-            return ErrorCode.BUSY, IN_FLIGHT
-        case BundleError():
-            return ErrorCode.BAD_BUNDLE, str(error)
-    return ErrorCode.BAD_RECIPE, str(error)
+def _facts(bundle: Bundle) -> dict[str, Any]:
+    return {"bundle": bundle.digest, "bundle_name": bundle.card.name}

@@ -10,6 +10,7 @@ from typing import Annotated, Literal
 import msgspec
 
 from edge.contract.quality import QualityReference
+from edge.contract.runtime import EDGE_TPU, Delegate, Runtime
 from edge.contract.settings import PathText, RecipeName, read_settings
 
 Pin = Annotated[int, msgspec.Meta(ge=0, le=27)]
@@ -37,6 +38,26 @@ class InferenceConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """How the model is run."""
 
     threads: Annotated[int, msgspec.Meta(ge=1, le=16)] = 1
+    delegate: PathText = "cpu"
+    """"cpu", "edgetpu", or a TFLite delegate's shared library: a path, or a name that the system's loader finds."""
+    options: dict[str, str] = {}
+    """The delegate's own."""
+    hang_s: Annotated[float, msgspec.Meta(gt=0.0, le=600.0)] = 5.0
+    """A frame that is judged for longer hangs, and the daemon ends with exit status 6. Less than WatchdogSec."""
+    retry_s: Annotated[float, msgspec.Meta(gt=0.0, le=86_400.0)] = 60.0
+    """After so long a delegate that failed is tried again."""
+
+    def __post_init__(self) -> None:
+        if self.options and self.delegate == "cpu":
+            raise ValueError('options are a delegate\'s; delegate is "cpu"')
+
+    @property
+    def runtime(self) -> Runtime:
+        """What runs the model."""
+        if self.delegate == "cpu":
+            return Runtime(self.threads)
+        edge_tpu = self.delegate == "edgetpu"
+        return Runtime(self.threads, Delegate(EDGE_TPU if edge_tpu else self.delegate, self.options, edge_tpu))
 
 
 class TriggerConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -114,6 +135,8 @@ class StationConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """The folder with a recipe for each product."""
     trusted_keys: Annotated[tuple[PathText, ...], msgspec.Meta(min_length=1)] | None = None
     """Files of public keys: only bundles signed by one of them are run. None: any bundle that proves itself is."""
+    shadow: PathText | None = None
+    """A bundle that judges the same frames beside the other, and drives nothing."""
     inference: InferenceConfig = InferenceConfig()
     trigger: TriggerConfig = TriggerConfig()
     signal: SignalConfig = SignalConfig()
@@ -154,6 +177,11 @@ def read_config(path: Path) -> StationConfig:
     here = path.absolute().parent
     journal = msgspec.structs.replace(config.journal, folder=str(here / config.journal.folder))
     keys = config.trusted_keys and tuple(str(here / key) for key in config.trusted_keys)
+    shadow = config.shadow and str(here / config.shadow)
+    inference = config.inference
+    if "/" in inference.delegate:
+        inference = msgspec.structs.replace(inference, delegate=str(here / inference.delegate))
     return msgspec.structs.replace(
-        config, bundle=str(here / config.bundle), recipes=str(here / config.recipes), journal=journal, trusted_keys=keys
-    )
+        config, bundle=str(here / config.bundle), recipes=str(here / config.recipes), journal=journal,
+        trusted_keys=keys, shadow=shadow, inference=inference,
+    )  # fmt: skip

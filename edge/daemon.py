@@ -1,13 +1,16 @@
 """The station's daemon: puts the parts together, runs their threads, ends them in order.
 
-| thread  | owns                                 | waits for                    |
-|---------|--------------------------------------|------------------------------|
-| main    | life and death, systemd              | the end, a third of a second |
-| line    | camera, interpreter, signal          | camera, trigger              |
-| record  | PUB socket; writes the journal       | the queue of results, disk   |
-| command | ROUTER socket; journals decisions    | requests, disk               |
+| thread   | owns                                 | waits for                    |
+|----------|--------------------------------------|------------------------------|
+| main     | life and death, systemd              | the end, a third of a second |
+| line     | camera, interpreter, signal          | camera, trigger              |
+| deadline | takes over from a line that hangs    | a tenth of a second          |
+| record   | PUB socket; writes the journal       | the queue of results, disk   |
+| command  | ROUTER socket; decisions, bundles    | requests, disk               |
 
-A live camera has two threads more (edge/camera/watched.py): one sits in its driver, one waits for that with a limit.
+A bundle on its way is proven in a thread `load`, and a thread `shadow` talks to a shadow bundle; both bundles are in
+child processes. A live camera has two threads more (edge/camera/watched.py): one sits in its driver, one waits for that
+with a limit.
 """
 
 from __future__ import annotations
@@ -20,22 +23,25 @@ import time
 from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import msgspec
 import zmq
 
+from edge.activator import Activator, settle
+from edge.bundles import BundleStore
 from edge.camera import Camera, Patience, camera_from_uri, watch_camera
-from edge.changeover import Changeover
+from edge.changeover import last_changeover, own_bundle
 from edge.commander import Commander
 from edge.config import CameraConfig, JournalConfig, SignalConfig, StationConfig
 from edge.contract.bundle import Bundle, read_bundle
-from edge.contract.events import ChangeoverEvent, Event, InterlockEvent
+from edge.contract.events import Event, InterlockEvent
 from edge.contract.recipe import Recipe
 from edge.contract.signature import read_public_key
 from edge.contract.types import Inspection, State
-from edge.errors import BundleError, ConfigError, HardwareError
+from edge.deadline import TimedPipeline
+from edge.errors import BundleError, ConfigError, HardwareError, InvokeHangs
 from edge.guard import Guard
-from edge.inference.verify import finish_verify, start_verify
 from edge.inspector import Inspector
 from edge.interlock import Interlock
 from edge.journal.images import ImageFormat, ImagePolicy, ImageRule
@@ -44,15 +50,19 @@ from edge.journal.retention import Bounds
 from edge.life import Life
 from edge.line import GpioSignal, LineSignal, NoSignal
 from edge.loader import Loader
-from edge.pipeline import Pipeline
 from edge.quality import QualityWatch
 from edge.recipes import read_recipe, recipe_file
 from edge.recorder import Recorder
 from edge.schedule import Schedule
+from edge.shadow import Shadow
 from edge.systemd import Notifier
+from edge.trial import Trial
 from edge.triggers import Triggers
 from edge.wire.commands import CommandServer
 from edge.wire.publisher import Publisher
+
+if TYPE_CHECKING:
+    from edge.inference.fallback import FallbackJudge
 
 log = logging.getLogger(__name__)
 
@@ -96,21 +106,19 @@ class Daemon:
 
     def _assemble(self, stack: ExitStack) -> list[threading.Thread]:
         """Opens everything, the child process that verifies the bundle running meanwhile."""
-        config = self._config
-        watchdog_s = self._notifier.watchdog_s
-        if watchdog_s and config.camera.timeout_s >= watchdog_s:
-            raise ConfigError(
-                f"camera.timeout_s = {config.camera.timeout_s:g}: below the unit's WatchdogSec, {watchdog_s:g}"
-            )
+        config, watchdog_s = self._config, self._notifier.watchdog_s
+        waits = {"camera.timeout_s": config.camera.timeout_s, "inference.hang_s": config.inference.hang_s}
+        for key, seconds in waits.items():
+            if watchdog_s and seconds >= watchdog_s:
+                raise ConfigError(f"{key} = {seconds:g}: below the unit's WatchdogSec, {watchdog_s:g}")
+        trusted = [read_public_key(Path(key)) for key in config.trusted_keys or ()]
         journal = stack.enter_context(open_journal(config))
         recipe = station_recipe(config, journal)
-        path = Path(recipe.settings.bundle if recipe and recipe.settings.bundle else config.bundle)
-        trusted = [read_public_key(Path(key)) for key in config.trusted_keys or ()]
-        bundle = read_bundle(path, trusted)
-        child = start_verify(path)  # of a signed station only now: what nobody signed is not even tried
-        stack.callback(child.kill)
-        from edge.inference.judge import Judge
-
+        own = own_bundle(recipe)
+        store = BundleStore(Path(config.journal.folder), recipe.name if recipe and own else "")
+        loader = Loader(store, trusted, config.inference.runtime, self._life.ending.is_set)
+        stack.enter_context(loader)
+        loader.begin_first(own or Path(config.bundle))
         context = stack.enter_context(zmq.Context())
         publisher = stack.enter_context(
             Publisher(context, config.results_address, station=config.station, boot=journal.boot_id)
@@ -118,49 +126,61 @@ class Daemon:
         server = stack.enter_context(CommandServer(context, config.commands_address))
         camera = stack.enter_context(station_camera(config.camera))
         line = stack.enter_context(line_signal(config.signal))
-        if finish_verify(path, child, self._life.ending.is_set).digest != bundle.digest:
-            raise BundleError(f"{path}: changed while it was being verified; start again")
-        judge = Judge(bundle, config.inference.threads)  # only now: an unproven model may crash the runtime
+        shadow = read_bundle(Path(config.shadow), trusted) if config.shadow else None
+        judge = loader.wait()
+        bundle = judge.bundle
         signer = f", signed by {bundle.signer.short}" if bundle.signer else ""
         log.info("bundle %s (%s) proved itself%s", bundle.card.name, bundle.short, signer)
-        loader = Loader(trusted, config.inference.threads, self._life.ending.is_set)
-        pipeline = Pipeline(judge, line, journal.boot_id, recipe)
-        return self._threads(bundle, pipeline, camera, journal, publisher, server, loader)
+        settle(store, loader, bundle, trusted, journal, self._life)
+        pipeline = TimedPipeline(judge, line, journal.boot_id, config.inference.hang_s, recipe)
+        shadowing = stack.enter_context(Shadow(shadow, journal, self._life)) if shadow else None
+        return self._threads(judge, pipeline, camera, journal, publisher, server, loader, store, shadowing)
 
     def _threads(
-        self, bundle: Bundle, pipeline: Pipeline, camera: Camera, journal: Journal, publisher: Publisher,
-        server: CommandServer, loader: Loader,
+        self, judge: FallbackJudge, pipeline: TimedPipeline, camera: Camera, journal: Journal, publisher: Publisher,
+        server: CommandServer, loader: Loader, store: BundleStore, shadow: Shadow | None,
     ) -> list[threading.Thread]:  # fmt: skip
         config, life, triggers = self._config, self._life, Triggers()
         results: queue.Queue[Inspection | Bundle | Event] = queue.Queue(RESULTS_WAITING)
         free_run, recipe, known = config.trigger.kind == "free", pipeline.judge.recipe, config.interlock
-        guard = Guard(Interlock(bundle, recipe), Schedule(known.at, known.every_h), known.parts)
+        guard = Guard(Interlock(judge.bundle, recipe), Schedule(known.at, known.every_h), known.parts)
         if refused := refused_changeover(journal):
             guard.refuse(refused)
         inspector = Inspector(
             camera, pipeline, triggers, life, results, free_run=free_run, timeout_s=config.camera.timeout_s,
             guard=guard,
         )  # fmt: skip
+        trial = Trial(judge.bundle.digest, store.record.trial if store.record else None)
         recorder = Recorder(
-            results, journal, publisher, bundle, life, QualityWatch(config.quality),
+            results, journal, publisher, judge.bundle, life, QualityWatch(config.quality), trial, shadow,
             rule=image_rule(config.journal), publish_images=config.wire.images,
             recipe=recipe.name if recipe else "",
         )  # fmt: skip
-        changeover = Changeover(
-            loader, inspector, Path(config.recipes), config.recipe or "", own_bundle=Path(config.bundle)
-        )
-        commander = Commander(
-            server, journal, triggers, inspector, bundle, life, loader, changeover,
-            station=config.station, free_run=free_run,
+        activator = Activator(
+            inspector, loader, store, trial, journal, life, judge,
+            bundle=Path(config.bundle), recipe=config.recipe or "", retry_s=config.inference.retry_s,
         )  # fmt: skip
-        inspector.check("start")
+        commander = Commander(
+            server, journal, triggers, inspector, activator, life, shadow,
+            station=config.station, free_run=free_run, recipes=Path(config.recipes),
+        )  # fmt: skip
+        if shadow:
+            shadow.start()
+        if not inspector.check("start").passed:
+            trial.fail(inspector.blocked)
         if config.trigger.start == "auto":
             inspector.start()
         else:
             life.enter(State.INITIALIZED, "waits for the command start")
         line = self._thread(inspector.name, inspector.run)
         command = self._thread(commander.name, commander.run)
-        return [line, command, self._thread(recorder.name, lambda: recorder.run(line))]
+
+        def give_up(inspection: Inspection) -> None:
+            inspector.abandon(inspection)
+            life.fail(InvokeHangs(f"frame {inspection.id}: {inspection.judgement.reason}"), stuck=inspector.name)
+
+        deadline = self._thread(pipeline.name, lambda: pipeline.watch(life, give_up))
+        return [line, command, deadline, self._thread(recorder.name, lambda: recorder.run(line))]
 
     def _thread(self, name: str, work: Callable[[], None]) -> threading.Thread:
         def guarded() -> None:
@@ -189,9 +209,10 @@ class Daemon:
             self._life.enter(State.PREOPERATIONAL, "stopping")
         self._notifier.stopping(self._status())
         deadline = time.monotonic() + END_PATIENCE_S
-        for thread in threads:
+        expected = [thread for thread in threads if thread.name not in self._life.stuck]
+        for thread in expected:
             thread.join(max(0.0, deadline - time.monotonic()))
-        if stuck := [thread.name for thread in threads if thread.is_alive()]:
+        if stuck := [thread.name for thread in expected if thread.is_alive()]:
             self._life.fail(HardwareError(f"thread {', '.join(stuck)} did not end; the line rejects"))
 
     def _status(self) -> str:
@@ -215,10 +236,8 @@ def station_recipe(config: StationConfig, journal: Journal) -> Recipe | None:
 
     Raises ConfigError.
     """
-    name, configured = config.recipe or "", config.recipe or ""
-    for noted in journal.reader.events("changeover", last=1):
-        if isinstance(noted.event, ChangeoverEvent) and noted.event.configured == configured:
-            name = noted.event.recipe
+    configured, last = config.recipe or "", last_changeover(journal)[1]
+    name = last.recipe if last and last.configured == configured else configured
     return read_recipe(recipe_file(Path(config.recipes), name)) if name else None
 
 

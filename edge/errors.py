@@ -8,7 +8,9 @@ OkngError                 exit status 1
 ├── HardwareError         4   a device does not do what it should (also OSError)
 │   ├── CameraError       4
 │   │   └── CameraLost    5   the camera does not come back, however often it is opened anew
-│   └── SignalError       4
+│   ├── SignalError       4
+│   └── DelegateError     4   a delegate cannot be loaded, refuses the model, or fails
+│       └── InvokeHangs   6   the model was begun and does not end
 ├── JournalError          4   the record cannot be kept, so nothing may be published
 └── WireError             2   an address cannot be used, or the other side does not answer
     └── CommandRefused    2   the station answered no (in edge.wire.client, with its code)
@@ -63,6 +65,16 @@ class CameraLost(CameraError):
 
 class SignalError(HardwareError):
     """The accept/reject signal cannot be driven."""
+
+
+class DelegateError(HardwareError):
+    """What is to compute the model instead of the CPU cannot be loaded, refuses the model, or fails."""
+
+
+class InvokeHangs(DelegateError):
+    """A frame is being judged for longer than the station file allows."""
+
+    exit_status = 6
 
 
 class JournalError(OkngError):

@@ -20,7 +20,7 @@ from edge.guard import Guard
 from edge.interlock import Interlock
 from edge.life import Life
 from edge.part import read_part
-from edge.pipeline import FrameJudge, PartJudge, Pipeline
+from edge.pipeline import PartJudge, Pipeline
 from edge.triggers import Trigger, Triggers
 
 log = logging.getLogger(__name__)
@@ -57,7 +57,6 @@ class Inspector:
         """Set: frames or triggers are inspected."""
         self._guard = guard or Guard()
         self._orders: queue.SimpleQueue[Callable[[], None]] = queue.SimpleQueue()
-        self._coming: tuple[PartJudge, Interlock] | None = None
 
     def run(self) -> None:
         """Until the daemon ends; then whoever still waits gets a FAULT. Raises CameraLost."""
@@ -75,9 +74,15 @@ class Inspector:
                 else:
                     self.enabled.wait(IDLE_S)
         finally:
-            self._triggers.close()
-            while trigger := self._triggers.take(0):
-                self._hand_on(self._fault(trigger, "the station is stopping"))
+            self._end_triggers("the station is stopping")
+
+    def abandon(self, inspection: Inspection) -> None:
+        """The line thread hangs, and this is the result of what it hangs in; whoever still waits gets a FAULT too.
+
+        Whoever watches it calls this.
+        """
+        self._hand_on(inspection)
+        self._end_triggers(inspection.judgement.reason)
 
     def start(self) -> bool:
         """Begins to inspect; False when there is nothing left to inspect."""
@@ -92,17 +97,18 @@ class Inspector:
         self.enabled.clear()
         self._life.enter(State.HALTED, reason, ended=ended)
 
-    def use(self, judge: FrameJudge) -> None:
-        """Judges with another bundle and the same recipe, between two parts; `changing` until it does.
+    def use(self, judge: PartJudge, interlock: Interlock) -> InterlockEvent | None:
+        """Judges with another bundle by the recipe it has, and judges its known frames. Of the line thread.
 
-        Raises ConfigError when the recipe does not fit it.
+        None: it is the bundle in use, on another processor perhaps; that it judges right was proved.
         """
-        self._coming = PartJudge(judge, self.recipe), Interlock(judge.bundle, self.recipe)
-
-    @property
-    def changing(self) -> bool:
-        """A bundle given to `use` is not yet the one that judges."""
-        return self._coming is not None
+        same = judge.bundle.digest == self._pipeline.judge.bundle.digest
+        self._pipeline.use(judge)
+        self._hand_on(judge.bundle)
+        if same:
+            return None
+        self._guard.use(interlock)
+        return self.check("changeover")
 
     @property
     def blocked(self) -> str:
@@ -179,13 +185,6 @@ class Inspector:
         return State.CONTINUOUS_EXECUTION if self._free_run else State.READY
 
     def _between_parts(self) -> None:
-        if coming := self._coming:
-            judge, interlock = coming
-            self._pipeline.use(judge)
-            self._guard.use(interlock)
-            self._hand_on(judge.bundle)
-            self.check("changeover")
-            self._coming = None
         while not self._orders.empty():
             self._orders.get()()
         if self._guard.due() and not self._triggers.waiting:
@@ -257,6 +256,11 @@ class Inspector:
     def _fault(self, trigger: Trigger, reason: str, golden: Label | None = None) -> Inspection:
         log.warning("inspection %d: FAULT: %s", trigger.sequence, reason)
         return self._pipeline.fault(trigger.sequence, trigger.part, reason, trigger.wall_ns, golden)
+
+    def _end_triggers(self, reason: str) -> None:
+        self._triggers.close()
+        while trigger := self._triggers.take(0):
+            self._hand_on(self._fault(trigger, reason))
 
     def _hand_on(self, result: Inspection | Bundle | Event) -> None:
         try:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import queue
 import threading
 import time
 from collections import Counter
@@ -10,6 +11,7 @@ from dataclasses import dataclass
 
 from edge.contract.quality import Quality
 from edge.contract.types import Inspection, State, Verdict
+from edge.journal.log import Noted
 
 log = logging.getLogger(__name__)
 
@@ -47,6 +49,10 @@ class Life:
         self._faults: dict[str, str] = {}
         self._progress: dict[str, float] = {}
         self._error: BaseException | None = None
+        self.stuck: set[str] = set()
+        """Threads that will not end."""
+        self.events: queue.SimpleQueue[Noted] = queue.SimpleQueue()
+        """What happened, is in the journal, and is to be published."""
         self.ending = threading.Event()
         self.changed = threading.Event()
         """Set at each change of state, for whoever publishes it."""
@@ -117,9 +123,10 @@ class Life:
         if before.keys() != warnings.keys():
             self.changed.set()
 
-    def fail(self, error: BaseException) -> None:
-        """The daemon cannot go on; the first reason counts."""
+    def fail(self, error: BaseException, stuck: str = "") -> None:
+        """The daemon cannot go on; the first reason counts. `stuck` names a thread that will not end."""
         with self._guard:
+            self.stuck |= {stuck} if stuck else set()
             self._error = self._error or error
         self.enter(State.ERROR, str(error))
         self.ending.set()

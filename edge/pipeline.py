@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Protocol
 
@@ -15,6 +15,10 @@ from edge.errors import SignalError
 from edge.line import LineSignal
 
 log = logging.getLogger(__name__)
+
+
+def _nothing() -> None:
+    pass
 
 
 class FrameJudge(Protocol):
@@ -44,15 +48,17 @@ class PartJudge:
         """Of each part."""
         return self.recipe.settings.voting.frames if self.recipe else 1
 
-    def judge_part(self, frames: Sequence[Frame]) -> Judgement:
-        """What all regions of all frames of one part come to."""
+    def judge_part(self, frames: Sequence[Frame], begins: Callable[[], None] = _nothing) -> Judgement:
+        """What all regions of all frames of one part come to. `begins` is called before the model is run, each time."""
         recipe = self.recipe
         if recipe is None:
+            begins()
             return self.judge.judge(frames[0])
         ng = min(recipe.settings.voting.ng, len(frames))
-        return decide([[self._look(recipe, frame, look) for look in self._looks] for frame in frames], ng)
+        return decide([[self._look(recipe, frame, look, begins) for look in self._looks] for frame in frames], ng)
 
-    def _look(self, recipe: Recipe, frame: Frame, look: Look) -> Judgement:
+    def _look(self, recipe: Recipe, frame: Frame, look: Look, begins: Callable[[], None]) -> Judgement:
+        begins()
         unfit = recipe.unfit(frame.pixels, look.spec.region)
         found = Judgement.fault(unfit) if unfit else self.judge.judge(frame, look)
         if found.verdict is not Verdict.FAULT or look.region is None:
@@ -86,7 +92,7 @@ class Pipeline:
         """
         frames = (frame, *more)
         try:
-            judgement = self.judge.judge_part(frames)
+            judgement = self.judge.judge_part(frames, self._model_begins)
         except Exception as error:
             log.exception("frame %d could not be judged", frame.index)
             judgement = Judgement.fault(f"could not be judged: {type(error).__name__}: {error}")
@@ -97,6 +103,9 @@ class Pipeline:
     ) -> Inspection:
         """The result of a trigger that no frame came for."""
         return self._conclude(sequence, part, None, Judgement.fault(reason), triggered_ns, golden)
+
+    def _model_begins(self) -> None:
+        """Before each time that the model is run."""
 
     def _conclude(
         self, sequence: int, part: str, frame: Frame | None, judgement: Judgement, triggered_ns: int,

@@ -18,6 +18,8 @@ from edge.journal.rows import Entry, Recorded
 from edge.life import Life
 from edge.process import Process
 from edge.quality import QualityWatch, measure_quality
+from edge.shadow import Shadow
+from edge.trial import Trial
 from edge.wire.messages import Counters, ImageReference
 from edge.wire.publisher import Publisher
 
@@ -39,21 +41,23 @@ class Recorder:
 
     def __init__(
         self, results: queue.Queue[Inspection | Bundle | Event], journal: Journal, publisher: Publisher, bundle: Bundle,
-        life: Life, quality: QualityWatch, *, rule: ImageRule, publish_images: bool, recipe: str = "",
+        life: Life, quality: QualityWatch, trial: Trial, shadow: Shadow | None,
+        *, rule: ImageRule, publish_images: bool, recipe: str = "",
     ) -> None:  # fmt: skip
         self._results, self._journal, self._publisher = results, journal, publisher
         self._bundle, self._recipe = bundle, recipe
         self._next: Bundle | Event | None = None
         """What ended the last batch: it counts for all that follows."""
         self._life, self._rule, self._publish_images = life, rule, publish_images
-        self._quality = quality
+        self._quality, self._trial, self._shadow = quality, trial, shadow
         self._process = Process(journal, publisher, bundle, recipe)
         self._next_heartbeat = 0.0
 
     def run(self, source: threading.Thread) -> None:
-        """Until the daemon ends, the thread that fills the queue has ended too, and the queue is empty."""
-        while not self._life.ending.is_set() or source.is_alive() or not self._results.empty():
+        """Until the daemon ends, the thread that fills the queue has ended too or is stuck, and the queue is empty."""
+        while not self._life.ending.is_set() or self._goes_on(source) or not self._results.empty():
             self._life.progress(self.name)
+            self._publish_events()
             if batch := self._next_batch():
                 self._record(batch)
             if self._next:
@@ -64,19 +68,28 @@ class Recorder:
                 self._process.publish_again()
             if self._life.changed.is_set() or time.monotonic() >= self._next_heartbeat:
                 self.publish_state()
+        self._publish_events()
         self.publish_state()
+
+    def _goes_on(self, source: threading.Thread) -> bool:
+        return source.is_alive() and source.name not in self._life.stuck
 
     def _follow(self, change: Bundle | Event) -> None:
         if isinstance(change, Bundle):
             self._bundle = change
             self._process.use(self._bundle, self._recipe)
         else:
-            self._journal.note(change)
+            noted = self._journal.note(change)
             if isinstance(change, ChangeoverEvent):
                 self._recipe = change.recipe
                 self._process.use(self._bundle, self._recipe)
-            self._publisher.event(change, bundle=self._bundle.digest)
+            self._publisher.event(change, noted.happened_ns, bundle=self._bundle.digest)
         self._life.changed.set()
+
+    def _publish_events(self) -> None:
+        while not self._life.events.empty():
+            noted = self._life.events.get()
+            self._publisher.event(noted.event, noted.happened_ns, bundle=noted.event.bundle)
 
     def _look_after_journal(self) -> None:
         self._journal.tidy()
@@ -113,6 +126,9 @@ class Recorder:
             self._life.count_result(inspection)
             self._publish(inspection, done)
             self._watch_quality(inspection)
+            self._trial.see(self._bundle.digest, inspection)
+            if self._shadow and inspection.recipe is None:
+                self._shadow.offer(inspection, self._bundle.digest)
         self._process.see(inspection for inspection in batch if not inspection.golden)
 
     def _watch_quality(self, inspection: Inspection) -> None:

@@ -6,6 +6,8 @@ from typing import Literal
 
 import msgspec
 
+from edge.contract.types import plain
+
 Occasion = Literal["start", "changeover", "schedule", "command", "part"]
 """Of all known frames; but "part" is one known part before the camera."""
 
@@ -20,6 +22,9 @@ class InterlockEvent(msgspec.Struct, frozen=True, kw_only=True, tag_field="kind"
     """How many known frames there are."""
     wrong: tuple[str, ...]
     """Of each that was judged wrong, which and how, for people; none when it passed."""
+
+    def __post_init__(self) -> None:
+        msgspec.structs.force_setattr(self, "wrong", tuple(map(plain, self.wrong)))
 
     @property
     def passed(self) -> bool:
@@ -56,4 +61,23 @@ class ChangeoverEvent(msgspec.Struct, frozen=True, tag_field="kind", tag="change
         return f"changeover: {self.recipe} after {self.before or 'no recipe'}, judged by bundle {self.bundle[:12]}"
 
 
-Event = InterlockEvent | ChangeoverEvent
+JudgeNews = Literal["bundle_active", "bundle_rolled_back", "bundle_refused", "delegate_lost", "delegate_back"]
+
+
+class JudgeEvent(msgspec.Struct, frozen=True, tag_field="kind", tag="judge"):
+    """What judges has changed, or was to and did not; `bundle` is the digest of the one that judges from then on."""
+
+    name: JudgeNews
+    bundle: str
+    text: str
+    """For people."""
+
+    def __post_init__(self) -> None:
+        msgspec.structs.force_setattr(self, "text", plain(self.text))
+
+    def __str__(self) -> str:
+        """For people."""
+        return f"{self.name}: {self.text}"
+
+
+Event = InterlockEvent | ChangeoverEvent | JudgeEvent

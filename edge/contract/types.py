@@ -24,6 +24,11 @@ Label = Literal["ok", "ng"]
 """What a known part is."""
 
 
+def plain(text: str) -> str:
+    """`text` as UTF-8 can hold it: file names may carry bytes that are none."""
+    return text.encode("utf-8", "backslashreplace").decode("utf-8")
+
+
 class Verdict(StrEnum):
     """What okng says of a part."""
 

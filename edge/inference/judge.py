@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from time import perf_counter
 
-from edge.contract.bundle import MODEL, Bundle
+from edge.contract.bundle import COMPILED, MODEL, Bundle
 from edge.contract.cam import dequantise, name_kind, ng_map, score
 from edge.contract.preprocess import CENTRE, Region, preprocess
 from edge.contract.recipe import Look
+from edge.contract.runtime import ON_CPU, Runtime
 from edge.contract.types import Frame, Judgement, Pixels, Verdict
 from edge.errors import BundleError
 from edge.inference.engine import Engine
@@ -16,15 +17,17 @@ from edge.inference.engine import Engine
 class Judge:
     """A bundle ready to judge frames. Belongs to one thread."""
 
-    def __init__(self, bundle: Bundle, threads: int = 1) -> None:
-        """Raises BundleError when the model is not what the card says."""
+    def __init__(self, bundle: Bundle, runtime: Runtime = ON_CPU) -> None:
+        """Raises BundleError when the model is not what the card says, DelegateError when a delegate cannot."""
         self.bundle = bundle
         self._card, self._kinds = bundle.card, bundle.card.kinds
         self._plain = Look(None, bundle.card.preprocess, bundle.card.thresholds, None)
+        delegate = runtime.delegate
+        compiled = bundle.compiled if delegate and delegate.compiled else None
         try:
-            self._engine = Engine(bundle.model, threads)
+            self._engine = Engine(compiled or bundle.model, runtime.threads, delegate)
         except BundleError as error:
-            raise BundleError(f"{bundle.path / MODEL}: {error}") from None
+            raise BundleError(f"{bundle.path / (COMPILED if compiled else MODEL)}: {error}") from None
         _check_agreement(bundle, self._engine)
 
     def judge(self, frame: Frame, look: Look | None = None) -> Judgement:

@@ -13,14 +13,15 @@ import msgspec
 
 from edge.contract.events import Event
 from edge.contract.recipe import Recipe
-from edge.contract.types import Decision
+from edge.contract.types import Decision, plain
 from edge.errors import JournalError, UsageError
 from edge.journal.failures import primary_code
 from edge.journal.images import ImageStore, StoredImage
+from edge.journal.log import Noted, write_event, write_shadowed
 from edge.journal.protect import mark
 from edge.journal.reader import JournalReader
 from edge.journal.retention import Bounds, Retention
-from edge.journal.rows import Decided, Entry, Recorded, decided, parse_id, text, values
+from edge.journal.rows import Decided, Entry, Recorded, Shadowed, decided, parse_id, values
 from edge.journal.schema import FILE, open_writer, transaction
 
 _BY_REQUEST = """
@@ -103,13 +104,6 @@ class Book:
             )
         return answer
 
-    def note(self, event: Event) -> None:
-        """See `Journal.note`."""
-        kind, content = type(event).__struct_config__.tag, msgspec.json.encode(event).decode()
-        query = "INSERT INTO events (boot_id, kind, content, happened_ns) VALUES (?, ?, ?, ?)"
-        with transaction(self._connection):
-            self._connection.execute(query, (self.boot_id, kind, content, self._clock()))
-
     def protect(self, inspections: Sequence[str], on: bool) -> None:
         """See `Journal.protect`."""
         with transaction(self._connection):
@@ -120,6 +114,16 @@ class Book:
         query = "INSERT OR REPLACE INTO control SELECT ?, ?, coalesce(max(number), 0), ? FROM inspections"
         with transaction(self._connection):
             self._connection.execute(query, (bundle, memory, self._clock()))
+
+    def note(self, event: Event) -> Noted:
+        """See `Journal.note`."""
+        with transaction(self._connection):
+            return write_event(self._connection, self.boot_id, event, self._clock())
+
+    def compare(self, found: Sequence[Shadowed]) -> None:
+        """See `Journal.compare`."""
+        with transaction(self._connection):
+            write_shadowed(self._connection, found)
 
     def close(self) -> None:
         """May be called twice."""
@@ -134,7 +138,7 @@ class Book:
             while boot_id in taken:
                 boot_id = secrets.token_hex(4)
             now_ns = self._clock()
-            self._connection.execute("INSERT INTO boots VALUES (?, ?, ?)", (boot_id, text(self._station.name), now_ns))
+            self._connection.execute("INSERT INTO boots VALUES (?, ?, ?)", (boot_id, plain(self._station.name), now_ns))
             if self._station.settings:
                 self._keep_settings(self._station.settings, now_ns)
         return boot_id

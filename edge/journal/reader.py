@@ -12,7 +12,8 @@ from pathlib import Path
 from edge.contract.lifetime import Closing
 from edge.errors import JournalError
 from edge.journal.failures import journal_errors
-from edge.journal.rows import Decided, Noted, Row, decided, noted, parse_id, row
+from edge.journal.log import COUNTS, DISAGREEMENTS, EVENTS, Disagreement, Noted, ShadowCount, noted
+from edge.journal.rows import Decided, Row, decided, parse_id, row
 from edge.journal.schema import FILE, open_reader
 
 PAGE = 500
@@ -97,11 +98,9 @@ class JournalReader(Closing):
         key = parse_id(inspection_id)
         return [decided(each) for each in self._read(_DECISIONS, *key)] if key else []
 
-    def events(self, kind: str | None = None, *, last: int = 1000) -> list[Noted]:
+    def events(self, kind: str = "", *, last: int = 1000) -> list[Noted]:
         """What happened beside inspections, oldest first, over all boots; of one kind where named."""
-        where = "WHERE kind = ?" if kind else ""
-        query = f"SELECT * FROM events {where} ORDER BY number DESC LIMIT ?"
-        return [noted(each) for each in reversed(self._read(query, *filter(None, [kind]), last))]
+        return [noted(each) for each in reversed(self._read(EVENTS, kind, last))]
 
     def image(self, row: Row) -> bytes | None:
         """The image file of a row, checked against its checksum; None where none was kept, or not for so long."""
@@ -127,6 +126,14 @@ class JournalReader(Closing):
         """Of each bundle, the latest last."""
         found = self._read("SELECT bundle, memory, number FROM control ORDER BY updated_ns, bundle")
         return [Remembered(*each) for each in found]
+
+    def shadow_counts(self) -> list[ShadowCount]:
+        """What shadow bundles said, by what the station's own said."""
+        return [ShadowCount(*each) for each in self._read(COUNTS)]
+
+    def disagreements(self) -> list[Disagreement]:
+        """Inspections of which a shadow bundle said something else, oldest first."""
+        return [Disagreement(*each) for each in self._read(DISAGREEMENTS)]
 
     def totals(self) -> dict[str, int]:
         """Inspections by verdict, and `waiting` for a decision, `protected`, `images` kept and their `image_bytes`."""

@@ -9,9 +9,8 @@ from dataclasses import dataclass
 import msgspec
 import numpy as np
 
-from edge.contract.events import Event
 from edge.contract.recipe import NamedRegion
-from edge.contract.types import Decision, Inspection, Label, LookResult, MapUnits, Signal, Verdict
+from edge.contract.types import Decision, Inspection, Label, LookResult, MapUnits, Signal, Verdict, plain
 from edge.errors import JournalError
 from edge.journal.images import SUFFIXES, StoredImage
 
@@ -53,16 +52,6 @@ class Decided:
     reason: str
     request_id: str
     decided_ns: int
-
-
-@dataclass(frozen=True, slots=True)
-class Noted:
-    """An event that is on the disk. `happened_ns` is Unix time in nanoseconds."""
-
-    number: int
-    boot_id: str
-    happened_ns: int
-    event: Event
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -112,6 +101,30 @@ class Row:
         return f"{self.boot_id}-{self.sequence}"
 
 
+@dataclass(frozen=True, slots=True)
+class Shadowed:
+    """What a shadow bundle said of an inspection by `bundle`; `said` is its verdict, or `DROPPED`."""
+
+    inspection: Inspection
+    bundle: str
+    shadow: str
+    said: str
+    score: float | None = None
+    kind: str | None = None
+
+    @property
+    def differs(self) -> bool:
+        """Another verdict, or another kind where both bundles tell kinds apart."""
+        ours = self.inspection.judgement
+        if self.said == DROPPED:
+            return False
+        return self.said != ours.verdict or (None not in {self.kind, ours.kind} and self.kind != ours.kind)
+
+
+DROPPED = "dropped"
+"""The shadow had no time for the frame."""
+
+
 def parse_id(inspection_id: str) -> tuple[str, int] | None:
     """Boot id and sequence of an inspection's id; None when it cannot be one."""
     match = _ID.fullmatch(inspection_id)
@@ -126,8 +139,8 @@ def values(entry: Entry, recorded: Recorded, recipe: str) -> dict[str, object]:
     return {
         "boot_id": inspection.boot_id,
         "sequence": inspection.sequence,
-        "part": text(inspection.part),
-        "frame_name": text(frame.name) if frame else "",
+        "part": plain(inspection.part),
+        "frame_name": plain(frame.name) if frame else "",
         "frame_index": frame.index if frame else None,
         "verdict": judgement.verdict.value,
         "score": judgement.score,
@@ -137,7 +150,7 @@ def values(entry: Entry, recorded: Recorded, recipe: str) -> dict[str, object]:
         "map_columns": columns,
         "map_classes": classes,
         "signal": inspection.signal.value,
-        "reason": text(judgement.reason),
+        "reason": plain(judgement.reason),
         "timings_ms": msgspec.json.encode(judgement.timings_ms).decode(),
         "bundle": entry.bundle,
         "captured_ns": frame.captured_ns if frame else None,
@@ -161,11 +174,6 @@ def row(found: sqlite3.Row) -> Row:
     except (ValueError, TypeError, msgspec.DecodeError) as error:
         name = f"{found['boot_id']}-{found['sequence']}"
         raise JournalError(f"inspection {name}: the journal's row is damaged: {error}") from None
-
-
-def text(value: str) -> str:
-    """`value` as UTF-8 can hold it: file names may carry bytes that are none."""
-    return value.encode("utf-8", "backslashreplace").decode("utf-8")
 
 
 def _row(found: sqlite3.Row) -> Row:
@@ -211,15 +219,6 @@ def decided(found: sqlite3.Row) -> Decided:
         request_id=found["request_id"],
         decided_ns=found["decided_ns"],
     )
-
-
-def noted(found: sqlite3.Row) -> Noted:
-    """A line of the table `events`. Raises JournalError when the disk changed it."""
-    try:
-        event = msgspec.json.decode(found["content"], type=Event)
-    except msgspec.DecodeError as error:
-        raise JournalError(f"event {found['number']}: the journal's row is damaged: {error}") from None
-    return Noted(found["number"], found["boot_id"], found["happened_ns"], event)
 
 
 def _json(value: object) -> str | None:

@@ -91,7 +91,7 @@ of a bundle, up to the inspection `number`.
 
 _KIND = ("ALTER TABLE inspections ADD COLUMN kind TEXT",)
 
-_RECIPES = (
+_FOURTH = (
     "ALTER TABLE inspections ADD COLUMN recipe_name TEXT NOT NULL DEFAULT ''",
     "ALTER TABLE inspections ADD COLUMN region TEXT",
     "ALTER TABLE inspections ADD COLUMN looks TEXT",
@@ -103,10 +103,32 @@ _RECIPES = (
         content     TEXT NOT NULL,
         happened_ns INTEGER NOT NULL
     ) STRICT""",
+    """CREATE TABLE disagreements (
+        boot_id  TEXT NOT NULL,
+        sequence INTEGER NOT NULL,
+        shadow   TEXT NOT NULL,
+        verdict  TEXT NOT NULL,
+        score    REAL,
+        kind     TEXT,
+        PRIMARY KEY (boot_id, sequence, shadow),
+        FOREIGN KEY (boot_id, sequence) REFERENCES inspections (boot_id, sequence) ON DELETE CASCADE
+    ) STRICT, WITHOUT ROWID""",
+    """CREATE TABLE shadow_counts (
+        bundle      TEXT NOT NULL,
+        shadow      TEXT NOT NULL,
+        verdict     TEXT NOT NULL,
+        said        TEXT NOT NULL,
+        inspections INTEGER NOT NULL,
+        PRIMARY KEY (bundle, shadow, verdict, said)
+    ) STRICT, WITHOUT ROWID""",
 )
-"""What was inspected by which recipe, and what happens beside inspections; `region`, `looks`, `content` are JSON."""
+"""What was inspected by which recipe, what happens beside inspections, what a shadow bundle said of the same frames.
 
-MIGRATIONS: tuple[tuple[str, ...], ...] = (_FIRST, _RETENTION, _KIND, _RECIPES)
+`region`, `looks` and `content` are JSON. `said` in `shadow_counts` is the shadow's verdict, or 'dropped' where it had
+no time; `disagreements` go with their inspections, the counts stay.
+"""
+
+MIGRATIONS: tuple[tuple[str, ...], ...] = (_FIRST, _RETENTION, _KIND, _FOURTH)
 """Statements that lead from schema n to n + 1; a published one is never changed."""
 SCHEMA = len(MIGRATIONS)
 

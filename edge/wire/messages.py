@@ -139,8 +139,9 @@ class StatisticsHeader(Header, frozen=True, kw_only=True):
 
 
 class EventHeader(Header, frozen=True, kw_only=True):
-    """Something happened beside inspections."""
+    """Something happened beside inspections; `happened_ns` is when it was journaled."""
 
+    happened_ns: int
     event: Event
 
 
@@ -215,11 +216,6 @@ def decode_message(frames: Sequence[bytes]) -> Message:
     if len(frames) != count:
         raise WireError(f"a message of topic {topic.decode()} has {len(frames)} frames, not {count}")
     return reader(frames)
-
-
-def plain(text: str) -> str:
-    """`text` as UTF-8 can hold it: file names may carry bytes that are none."""
-    return text.encode("utf-8", "backslashreplace").decode("utf-8")
 
 
 def _result(frames: Sequence[bytes]) -> ResultMessage:

@@ -15,7 +15,7 @@ from edge.contract.events import Event
 from edge.contract.lifetime import Closing
 from edge.contract.quality import Quality
 from edge.contract.statistics import Point
-from edge.contract.types import Inspection, State
+from edge.contract.types import Inspection, State, plain
 from edge.errors import WireError
 from edge.wire.messages import (
     Counters,
@@ -34,7 +34,6 @@ from edge.wire.messages import (
     StatisticsMessage,
     Topic,
     encode_message,
-    plain,
 )
 from edge.wire.sockets import bind
 
@@ -168,7 +167,7 @@ class Publisher(Closing):
         )
         self._send(StatisticsMessage(header))
 
-    def event(self, event: Event, *, bundle: str) -> None:
+    def event(self, event: Event, happened_ns: int, *, bundle: str) -> None:
         """Publishes what happened, once the journal has it. Raises WireError."""
         sequence, captured_ns = self._last
         header = EventHeader(
@@ -178,6 +177,7 @@ class Publisher(Closing):
             sequence=sequence,
             captured_ns=captured_ns,
             bundle=bundle,
+            happened_ns=happened_ns,
             event=event,
         )
         self._send(EventMessage(header))

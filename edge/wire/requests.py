@@ -10,9 +10,9 @@ from typing import Annotated, Any
 import msgspec
 
 from edge.contract.settings import RecipeName
-from edge.contract.types import Decision, Label
+from edge.contract.types import Decision, Label, plain
 from edge.errors import WireError
-from edge.wire.messages import SCHEMA, plain
+from edge.wire.messages import SCHEMA
 
 LARGEST_REQUEST = 16 * 1024
 """Bytes of a request; what is larger is answered `too_large`."""
@@ -78,6 +78,10 @@ class Load(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_field="n
     bundle: FilePath
 
 
+class Rollback(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_field="name", tag="rollback"):
+    """Judge with the bundle before this one again."""
+
+
 class Changeover(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_field="name", tag="changeover"):
     """Inspect another product, by the recipe of that name."""
 
@@ -94,8 +98,10 @@ class Golden(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_field=
     label: Label
 
 
-Command = Status | Start | Stop | Trigger | Decide | Load | Changeover | Interlock | Golden
-COMMANDS = frozenset({"status", "start", "stop", "trigger", "decide", "load", "changeover", "interlock", "golden"})
+Command = Status | Start | Stop | Trigger | Decide | Load | Rollback | Changeover | Interlock | Golden
+COMMANDS = frozenset(
+    {"status", "start", "stop", "trigger", "decide", "load", "rollback", "changeover", "interlock", "golden"}
+)
 
 
 class _Envelope(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

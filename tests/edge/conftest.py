@@ -6,6 +6,7 @@ import hashlib
 import os
 import shutil
 import signal
+import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -64,6 +65,18 @@ def kinds_bundle(bundle: Path, tmp_path_factory: pytest.TempPathFactory) -> Path
 def bundle_copy(bundle: Path, tmp_path: Path) -> Path:
     """A bundle to spoil."""
     return Path(shutil.copytree(bundle, tmp_path / "bundle"))
+
+
+@pytest.fixture(scope="session")
+def twin(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A delegate that works, or fails as it is told; see tests/doubles/delegate.c."""
+    compiler = shutil.which("cc")
+    if compiler is None:
+        pytest.skip("there is no C compiler to build a delegate with")
+    library = tmp_path_factory.mktemp("delegate") / "twin.so"
+    source = ROOT / "tests" / "doubles" / "delegate.c"
+    subprocess.run([compiler, "-shared", "-fPIC", "-Wall", "-Werror", "-o", library, source], check=True)
+    return library
 
 
 @pytest.fixture(scope="session")

@@ -7,6 +7,7 @@ import msgspec
 import pytest
 
 from edge.config import StationConfig, default_address, read_config
+from edge.contract.runtime import Delegate, Runtime
 from edge.errors import ConfigError
 
 GOOD = """
@@ -60,7 +61,8 @@ def test_the_least_that_is_needed_gets_the_documented_defaults(tmp_path) -> None
         "recipe": None,
         "recipes": str(tmp_path / "recipes"),
         "trusted_keys": None,
-        "inference": {"threads": 1},
+        "shadow": None,
+        "inference": {"threads": 1, "delegate": "cpu", "options": {}, "hang_s": 5.0, "retry_s": 60.0},
         "trigger": {"kind": "free", "start": "auto"},
         "signal": {"kind": "none", "pass_pin": None, "reject_pin": None, "pulse_ms": 50, "factory": "auto"},
         "wire": {"results": "", "commands": "", "images": True},
@@ -76,9 +78,25 @@ def test_a_file_that_says_every_default_reads_as_one_that_says_none(tmp_path) ->
 
 def toml(values: dict) -> str:
     """Nulls are left out, as TOML has none; what is left is written as JSON writes it."""
-    tables = {key: value for key, value in values.items() if isinstance(value, dict)}
+    tables = {key: value for key, value in values.items() if isinstance(value, dict) and value}
     lines = [f"{key} = {json.dumps(value)}" for key, value in values.items() if key not in tables and value is not None]
     return "\n".join([*lines, *(f"[{key}]\n{toml(table)}" for key, table in tables.items())])
+
+
+def test_a_delegate_is_the_edge_tpu_a_path_or_a_name(tmp_path) -> None:
+    def runtime(line: str):
+        return read_config(write(tmp_path, f"{GOOD}[inference]\n{line}\n")).inference.runtime
+
+    assert runtime("threads = 2") == Runtime(2)
+    assert runtime('delegate = "edgetpu"').delegate == Delegate("libedgetpu.so.1", {}, compiled=True)
+    assert runtime('delegate = "lib/npu.so"\noptions = {device = "1"}').delegate == Delegate(
+        f"{tmp_path}/lib/npu.so", {"device": "1"}
+    )
+    assert runtime('delegate = "libnpu.so.1"').delegate == Delegate("libnpu.so.1")
+
+
+def test_a_shadow_bundle_lies_relative_to_the_file_too(tmp_path) -> None:
+    assert read_config(write(tmp_path, 'shadow = "next"\n' + GOOD)).shadow == str(tmp_path / "next")
 
 
 def test_every_value_may_be_given(tmp_path) -> None:
@@ -144,6 +162,11 @@ def test_relative_paths_are_relative_to_the_file(tmp_path, monkeypatch) -> None:
         ("[interlock]\nat = ['06:00', '24:00']", "interlock.at[1] = '24:00': expected `str` matching"),
         ("[interlock]\nparts = ['good']", "interlock.parts[0] = 'good': must be one of ok, ng"),
         ("[interlock]\nevery_h = 0", "interlock.every_h = 0: expected `float` > 0.0"),
+        ("[inference]\nhang_s = 0", "inference.hang_s = 0: expected `float` > 0.0"),
+        ("[inference]\ndelegate = ''", "inference.delegate = '': expected `str` matching"),
+        ("[inference]\ndelegate = 'edgetpu'\noptions = {a = 1}", "inference.options[...]: expected `str`, got `int`"),
+        ("[inference]\noptions = {a = '1'}", 'inference: options are a delegate\'s; delegate is "cpu"'),
+        ("shadow = ''", "shadow = '': expected `str` matching"),
         ("[journal]\nfolder = ''", "journal.folder = '': expected `str` matching"),
         ("[journal]\nfolder = 'x'\nimages = 'ok'", "journal.images = 'ok': must be one of all, ng, none"),
         ("[journal]\nfolder = 'x'\nimages_every = 0", "journal.images_every = 0: expected `int` >= 1"),

@@ -48,7 +48,7 @@ def said_to(daemon: Running, bundle: Path) -> str:
         daemon.station.request(Load(str(bundle)))
     assert caught.value.code == "bad_bundle"
     assert str(bundle) in str(caught.value)
-    assert "bundle refused, the station keeps" in daemon.log.read_text()
+    assert "bundle_refused: the station keeps" in daemon.log.read_text()
     return str(caught.value)
 
 

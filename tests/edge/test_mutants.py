@@ -49,7 +49,7 @@ for line in sys.stdin:
     if not os.fork():
         signal.alarm(60)
         os.dup2(write, 1)
-        sys.argv[1:] = [line.rstrip("\\n"), "0"]
+        sys.argv[1:] = [line.rstrip("\\n"), "0", "{}"]
         status = verify.main()
         sys.stdout.flush()
         os._exit(status)
@@ -63,7 +63,7 @@ Verify = Callable[[Path], tuple[int, str]]
 
 @contextmanager
 def verifier() -> Iterator[Verify]:
-    """Gives (exit status, what it printed) of `python -m edge.inference.verify FOLDER 0`, without its start."""
+    """Gives (exit status, what it printed) of `python -m edge.inference.verify FOLDER 0 {}`, without its start."""
     pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.DEVNULL}
     with subprocess.Popen([sys.executable, "-c", FORKS], text=True, **pipes) as server:
 
