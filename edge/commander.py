@@ -18,7 +18,7 @@ from edge.inspector import Inspector
 from edge.journal.journal import Journal
 from edge.life import Life
 from edge.loader import Loader
-from edge.triggers import Triggers
+from edge.triggers import Untaken
 from edge.wire.commands import CommandServer
 from edge.wire.requests import Decide, ErrorCode, Load, Request, Start, Status, Stop, Trigger
 
@@ -41,10 +41,10 @@ class Commander:
     name = "command"
 
     def __init__(
-        self, server: CommandServer, journal: Journal, triggers: Triggers, inspector: Inspector, bundle: Bundle,
+        self, server: CommandServer, journal: Journal, inspector: Inspector, bundle: Bundle,
         life: Life, loader: Loader, *, station: str, free_run: bool,
     ) -> None:  # fmt: skip
-        self._server, self._journal, self._triggers, self._inspector = server, journal, triggers, inspector
+        self._server, self._journal, self._inspector = server, journal, inspector
         self._bundle, self._life, self._station, self._free_run = bundle, life, station, free_run
         self._loader = loader
         self._load_asked: Request | None = None
@@ -103,6 +103,8 @@ class Commander:
             "reason": now.reason,
             "ended": now.ended,
             "triggers": now.triggers,
+            "missed": now.untaken.get(Untaken.MISSED, 0),
+            "overrun": now.untaken.get(Untaken.OVERRUN, 0),
             "results": now.results,
             "quality": now.quality and msgspec.to_builtins(now.quality),
             "warnings": now.warnings,
@@ -118,12 +120,11 @@ class Commander:
     def _trigger(self, part: str) -> dict[str, Any]:
         if self._free_run:
             raise Refused(ErrorCode.WRONG_STATE, 'the station runs free; set trigger.kind = "command" to trigger it')
-        if not self._inspector.enabled.is_set():
-            raise Refused(ErrorCode.WRONG_STATE, "the station is halted; send start first")
-        trigger = self._triggers.ask(part)
-        if trigger is None:
-            raise Refused(ErrorCode.BUSY, "too many triggers wait for their frame, or the station is stopping")
-        self._life.count_trigger()
+        trigger = self._inspector.trigger(part)
+        if trigger is Untaken.MISSED:
+            raise Refused(ErrorCode.WRONG_STATE, "the station is halted or stopping; send start first")
+        if trigger is Untaken.OVERRUN:
+            raise Refused(ErrorCode.BUSY, "too many triggers wait for their frame")
         return {"inspection": Inspection.name(self._journal.boot_id, trigger.sequence)}
 
     def _load(self, request: Request, path: Path) -> None:

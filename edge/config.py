@@ -12,9 +12,8 @@ import msgspec
 
 from edge.contract.quality import QualityReference
 from edge.errors import ConfigError
+from edge.line.settings import SignalConfig, TriggerConfig
 
-Pin = Annotated[int, msgspec.Meta(ge=0, le=27)]
-"""A GPIO line of the 40-pin header, by its BCM number."""
 PathText = Annotated[str, msgspec.Meta(pattern=r"^[^\x00]+\Z")]
 """A path: not empty, no zero byte."""
 
@@ -40,29 +39,6 @@ class InferenceConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """How the model is run."""
 
     threads: Annotated[int, msgspec.Meta(ge=1, le=16)] = 1
-
-
-class TriggerConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """When a part is inspected: "free" takes every frame, "command" one frame for each `okng trigger`."""
-
-    kind: Literal["free", "command"] = "free"
-    start: Literal["auto", "command"] = "auto"
-    """Free run begins by itself, or waits for the command `start`."""
-
-
-class SignalConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """What drives the reject gate. PASS is an active pulse; no pulse means reject."""
-
-    kind: Literal["none", "gpio"] = "none"
-    pass_pin: Pin | None = None
-    reject_pin: Pin | None = None
-    pulse_ms: Annotated[int, msgspec.Meta(ge=1, le=10_000)] = 50
-    factory: Literal["auto", "mock"] = "auto"
-    """"mock" drives gpiozero's mock pins where there is no GPIO."""
-
-    def __post_init__(self) -> None:
-        if self.kind == "gpio" and self.pass_pin is None:
-            raise ValueError('kind "gpio" needs pass_pin')
 
 
 class WireConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

@@ -3,7 +3,8 @@
 | thread  | owns                                 | waits for                    |
 |---------|--------------------------------------|------------------------------|
 | main    | life and death, systemd              | the end, a third of a second |
-| line    | camera, interpreter, signal          | camera, trigger              |
+| line    | camera, interpreter                  | camera, trigger              |
+| gate    | the line's outputs                   | the next pulse, 20 ms        |
 | record  | PUB socket; writes the journal       | the queue of results, disk   |
 | command | ROUTER socket; journals decisions    | requests, disk               |
 
@@ -26,7 +27,7 @@ import zmq
 
 from edge.camera import Camera, Patience, camera_from_uri, watch_camera
 from edge.commander import Commander
-from edge.config import CameraConfig, JournalConfig, SignalConfig, StationConfig
+from edge.config import CameraConfig, JournalConfig, StationConfig
 from edge.contract.bundle import Bundle, read_bundle
 from edge.contract.signature import read_public_key
 from edge.contract.types import Inspection, State
@@ -37,7 +38,7 @@ from edge.journal.images import ImageFormat, ImagePolicy, ImageRule
 from edge.journal.journal import Journal
 from edge.journal.retention import Bounds
 from edge.life import Life
-from edge.line import GpioSignal, LineSignal, NoSignal
+from edge.line import LineSignal, NoSignal
 from edge.loader import Loader
 from edge.pipeline import Pipeline
 from edge.quality import QualityWatch
@@ -46,6 +47,7 @@ from edge.systemd import Notifier
 from edge.triggers import Triggers
 from edge.wire.commands import CommandServer
 from edge.wire.publisher import Publisher
+from edge.wiring import line_signal, station_health, trigger_times
 
 log = logging.getLogger(__name__)
 
@@ -63,6 +65,7 @@ class Daemon:
         self._config = config
         self._life = Life()
         self._notifier = Notifier()
+        self._line: LineSignal = NoSignal()
 
     def run(self) -> None:
         """Runs until SIGTERM or SIGINT, then ends in order: the line rejects, the journal is whole.
@@ -106,7 +109,7 @@ class Daemon:
         )
         server = stack.enter_context(CommandServer(context, config.commands_address))
         camera = stack.enter_context(station_camera(config.camera))
-        line = stack.enter_context(line_signal(config.signal))
+        self._line = line = stack.enter_context(line_signal(config, station_health(config, self._life, camera)))
         if finish_verify(path, child, self._life.ending.is_set).digest != bundle.digest:
             raise BundleError(f"{path}: changed while it was being verified; start again")
         judge = Judge(bundle, config.inference.threads)  # only now: an unproven model may crash the runtime
@@ -120,7 +123,8 @@ class Daemon:
         self, bundle: Bundle, pipeline: Pipeline, camera: Camera, journal: Journal, publisher: Publisher,
         server: CommandServer, loader: Loader,
     ) -> list[threading.Thread]:  # fmt: skip
-        config, life, triggers = self._config, self._life, Triggers()
+        config, life = self._config, self._life
+        triggers = Triggers(self._line, trigger_times(config))
         results: queue.Queue[Inspection | Bundle] = queue.Queue(RESULTS_WAITING)
         free_run = config.trigger.kind == "free"
         inspector = Inspector(
@@ -131,7 +135,7 @@ class Daemon:
             rule=image_rule(config.journal), publish_images=config.wire.images,
         )  # fmt: skip
         commander = Commander(
-            server, journal, triggers, inspector, bundle, life, loader, station=config.station, free_run=free_run
+            server, journal, inspector, bundle, life, loader, station=config.station, free_run=free_run
         )
         if config.trigger.start == "auto":
             inspector.start()
@@ -157,6 +161,7 @@ class Daemon:
         limit_s = self._notifier.watchdog_s or STUCK_S
         self._notifier.ready(self._status())
         while not self._life.ending.wait(min(LOOK_S, limit_s / 4)):
+            self._life.fault("signal", self._line.trouble)
             if self._life.slowest_s() < limit_s:
                 self._notifier.alive()
                 self._notifier.status(self._status())
@@ -198,10 +203,3 @@ def station_camera(config: CameraConfig) -> Camera:
     """The camera that a station file asks for, looked after, not yet open."""
     patience = Patience(config.timeout_s, config.reopenings, config.backoff_s, config.backoff_max_s)
     return watch_camera(camera_from_uri(config.uri), patience, repeats=config.repeats)
-
-
-def line_signal(config: SignalConfig) -> LineSignal:
-    """The signal that a station file asks for, not yet open."""
-    if config.kind == "none" or config.pass_pin is None:
-        return NoSignal()
-    return GpioSignal(config.pass_pin, config.reject_pin, config.pulse_ms, config.factory)

@@ -9,6 +9,7 @@ OkngError                 exit status 1
 │   ├── CameraError       4
 │   │   └── CameraLost    5   the camera does not come back, however often it is opened anew
 │   └── SignalError       4
+│       └── TooLate       4   a verdict came when its part was rejected already
 ├── JournalError          4   the record cannot be kept, so nothing may be published
 └── WireError             2   an address cannot be used, or the other side does not answer
     └── CommandRefused    2   the station answered no (in edge.wire.client, with its code)
@@ -63,6 +64,10 @@ class CameraLost(CameraError):
 
 class SignalError(HardwareError):
     """The accept/reject signal cannot be driven."""
+
+
+class TooLate(SignalError):
+    """The verdict came after its deadline; the part is rejected, whatever the verdict."""
 
 
 class JournalError(OkngError):

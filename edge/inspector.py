@@ -14,7 +14,7 @@ from edge.contract.types import Frame, Inspection, State
 from edge.errors import CameraError, JournalError
 from edge.life import Life
 from edge.pipeline import Pipeline
-from edge.triggers import Trigger, Triggers
+from edge.triggers import Trigger, Triggers, Untaken
 
 if TYPE_CHECKING:
     from edge.inference.judge import Judge
@@ -29,7 +29,8 @@ RECORD_PATIENCE_S = 10.0
 class Inspector:
     """Turns every trigger into exactly one inspection, and hands it to the recorder's queue.
 
-    In free run each frame is a trigger; otherwise triggers come by command. Only the line thread calls `run`.
+    In free run each frame is a trigger; otherwise they come by `trigger`, from any thread. Only the line thread calls
+    `run`.
     When another bundle takes over, it goes into the queue too: what follows it there was judged with it.
     """
 
@@ -54,7 +55,7 @@ class Inspector:
                 self._change_over()
                 self._life.show_trouble(self._camera.check(), self._at_work)
                 if not self._free_run:
-                    self._serve_command()
+                    self._serve_trigger()
                 elif self.enabled.is_set():
                     self._serve_frame()
                 else:
@@ -63,6 +64,24 @@ class Inspector:
             self._triggers.close()
             while trigger := self._triggers.take(0):
                 self._hand_on(self._fault(trigger, "the station is stopping"))
+
+    def trigger(self, part: str = "", at_ns: int | None = None) -> Trigger | Untaken:
+        """Takes a trigger of this moment, or of `at_ns` (CLOCK_MONOTONIC), or counts one that cannot be taken."""
+        if self.enabled.is_set():
+            taken = self._triggers.ask(part, at_ns)
+        else:
+            taken = self._triggers.pass_over(Untaken.MISSED, at_ns)
+        if isinstance(taken, Untaken):
+            log.warning(
+                "a trigger was %s",
+                "missed: the station does not inspect"
+                if taken is Untaken.MISSED
+                else "overrun: too many wait for their frame",
+            )
+            self._life.count_untaken(taken)
+        else:
+            self._life.count_trigger()
+        return taken
 
     def start(self) -> bool:
         """Begins to inspect; False when there is nothing left to inspect."""
@@ -107,10 +126,10 @@ class Inspector:
             self.stop("the source has ended", ended=True)
             return
         self._life.count_trigger()
-        trigger = self._triggers.now()
+        trigger = self._triggers.now(at_ns=frame.monotonic_ns)
         self._hand_on(self._pipeline.inspect(trigger.sequence, trigger.part, frame, frame.captured_ns))
 
-    def _serve_command(self) -> None:
+    def _serve_trigger(self) -> None:
         trigger = self._triggers.take(IDLE_S)
         if trigger is None:
             return
@@ -133,10 +152,18 @@ class Inspector:
 
     def _frame_after(self, trigger: Trigger) -> Frame | None:
         """The first frame exposed after the trigger. Raises CameraError when none comes in time."""
-        deadline = time.monotonic() + self._timeout_s
+        begin_s = max(time.monotonic(), trigger.from_ns / 1e9)
+        end_s = min(begin_s + self._timeout_s, trigger.deadline_ns / 1e9)
+        if time.monotonic() > end_s:
+            raise CameraError("the deadline passed while the trigger waited for its frame")
         while True:
-            frame = self._camera.read(max(0.0, deadline - time.monotonic()))
-            if frame is None or not self._camera.live or frame.monotonic_ns >= trigger.monotonic_ns:
+            frame = self._camera.read(max(0.0, end_s - time.monotonic()))
+            if frame is None or not self._camera.live:
+                return frame
+            if frame.monotonic_ns > trigger.until_ns:
+                late_ms = (frame.monotonic_ns - trigger.until_ns) / 1e6
+                raise CameraError(f"the first frame was exposed {late_ms:.0f} ms after the part had moved on")
+            if frame.monotonic_ns >= trigger.from_ns:
                 return frame
 
     def _fault(self, trigger: Trigger, reason: str) -> Inspection:

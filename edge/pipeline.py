@@ -6,7 +6,7 @@ import logging
 from typing import Protocol
 
 from edge.contract.types import Frame, Inspection, Judgement, Signal, Verdict
-from edge.errors import SignalError
+from edge.errors import SignalError, TooLate
 from edge.line import LineSignal
 
 log = logging.getLogger(__name__)
@@ -52,7 +52,11 @@ class Pipeline:
     ) -> Inspection:
         signal = judgement.signal
         try:
-            self._signal.send(signal)
+            self._signal.send(sequence, signal, judgement.verdict)
+        except TooLate as error:
+            signal = Signal.REJECT
+            if judgement.verdict is not Verdict.FAULT:
+                judgement = Judgement.fault(str(error))
         except SignalError as error:
             log.error("%s", error)
             signal = Signal.REJECT

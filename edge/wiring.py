@@ -1,0 +1,65 @@
+"""The devices of the line that a station file asks for, and what they are told."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from edge.camera import Camera
+from edge.config import StationConfig
+from edge.contract.types import State
+from edge.errors import CameraError
+from edge.inspector import Inspector
+from edge.life import WORKING, Life
+from edge.line import Gate, GpioOutputs, Health, LineSignal, Output, Outputs, SimulatedOutputs, Timing
+from edge.line.settings import SignalConfig
+from edge.triggers import FOR_EVER_NS, Times
+
+MS = 1_000_000
+"""Nanoseconds in a millisecond."""
+SILENCE_S = 1.0
+"""Of the line thread, beyond what it may wait for a frame: then the heartbeat stops."""
+
+
+def line_signal(config: StationConfig, health: Callable[[], Health]) -> LineSignal:
+    """The signal, not yet open."""
+    signal = config.signal
+    timing = Timing(signal.pulse_ms * MS, signal.delay_ms * MS, signal.heartbeat_ms * MS)
+    return Gate(_outputs(signal), timing, health)
+
+
+def trigger_times(config: StationConfig) -> Times:
+    """From a trigger to its frame and its verdict, which is to be there before its part is at the gate."""
+    trigger, gate_ms = config.trigger, config.signal.delay_ms
+    deadline_ms = min(trigger.deadline_ms, gate_ms or trigger.deadline_ms)
+    window_ns = FOR_EVER_NS if trigger.window_ms is None else trigger.window_ms * MS
+    return Times(deadline_ms * MS, trigger.delay_ms * MS, window_ns)
+
+
+def station_health(config: StationConfig, life: Life, camera: Camera) -> Callable[[], Health]:
+    """How the station is, for whoever stands at the line; looks without waiting."""
+    patience_s = config.camera.timeout_s + config.trigger.delay_ms / 1000 + SILENCE_S
+
+    def look() -> Health:
+        state = life.state
+        working = state in WORKING and not life.ending.is_set()
+        trouble = working and _in_trouble(camera)
+        return Health(
+            ready=working and not trouble,
+            error=state is State.ERROR or trouble,
+            alive=life.silent_s(Inspector.name) < patience_s,
+        )
+
+    return look
+
+
+def _in_trouble(camera: Camera) -> bool:
+    try:
+        return bool(camera.check())
+    except CameraError:
+        return True
+
+
+def _outputs(config: SignalConfig) -> Outputs:
+    if config.kind == "gpio":
+        return GpioOutputs({Output(name): pin for name, pin in config.pins.items()}, config.factory)
+    return SimulatedOutputs()
