@@ -86,6 +86,12 @@ class StationConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     quality: QualityReference | None = None
     """What the images are like when all is well; None: nothing is compared."""
 
+    def __post_init__(self) -> None:
+        sensor = self.trigger.gpio
+        for name, pin in self.signal.pins.items():
+            if sensor and pin == sensor.pin:
+                raise ValueError(f"trigger.gpio.pin = {pin}: is signal.{name}_pin too; give it a pin of its own")
+
     @property
     def results_address(self) -> str:
         """Where results are published."""

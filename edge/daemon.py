@@ -38,7 +38,7 @@ from edge.journal.images import ImageFormat, ImagePolicy, ImageRule
 from edge.journal.journal import Journal
 from edge.journal.retention import Bounds
 from edge.life import Life
-from edge.line import LineSignal, NoSignal
+from edge.line import LineSignal, NoSignal, TriggerSource
 from edge.loader import Loader
 from edge.pipeline import Pipeline
 from edge.quality import QualityWatch
@@ -47,7 +47,7 @@ from edge.systemd import Notifier
 from edge.triggers import Triggers
 from edge.wire.commands import CommandServer
 from edge.wire.publisher import Publisher
-from edge.wiring import line_signal, station_health, trigger_times
+from edge.wiring import line_signal, part_presence, station_health, trigger_source, trigger_times
 
 log = logging.getLogger(__name__)
 
@@ -110,6 +110,8 @@ class Daemon:
         server = stack.enter_context(CommandServer(context, config.commands_address))
         camera = stack.enter_context(station_camera(config.camera))
         self._line = line = stack.enter_context(line_signal(config, station_health(config, self._life, camera)))
+        if source := trigger_source(config.trigger):
+            stack.enter_context(source)
         if finish_verify(path, child, self._life.ending.is_set).digest != bundle.digest:
             raise BundleError(f"{path}: changed while it was being verified; start again")
         judge = Judge(bundle, config.inference.threads)  # only now: an unproven model may crash the runtime
@@ -117,19 +119,22 @@ class Daemon:
         log.info("bundle %s (%s) proved itself%s", bundle.card.name, bundle.short, signer)
         loader = Loader(trusted, config.inference.threads, self._life.ending.is_set)
         pipeline = Pipeline(judge, line, journal.boot_id)
-        return self._threads(bundle, pipeline, camera, journal, publisher, server, loader)
+        return self._threads(bundle, pipeline, camera, journal, publisher, server, loader, source)
 
     def _threads(
         self, bundle: Bundle, pipeline: Pipeline, camera: Camera, journal: Journal, publisher: Publisher,
-        server: CommandServer, loader: Loader,
+        server: CommandServer, loader: Loader, source: TriggerSource | None,
     ) -> list[threading.Thread]:  # fmt: skip
         config, life = self._config, self._life
         triggers = Triggers(self._line, trigger_times(config))
         results: queue.Queue[Inspection | Bundle] = queue.Queue(RESULTS_WAITING)
         free_run = config.trigger.kind == "free"
         inspector = Inspector(
-            camera, pipeline, triggers, life, results, free_run=free_run, timeout_s=config.camera.timeout_s
-        )
+            camera, pipeline, triggers, life, results, free_run=free_run, timeout_s=config.camera.timeout_s,
+            presence=part_presence(config.trigger),
+        )  # fmt: skip
+        if source:
+            source.listen(inspector.trigger)
         recorder = Recorder(
             results, journal, publisher, bundle, life, QualityWatch(config.quality),
             rule=image_rule(config.journal), publish_images=config.wire.images,

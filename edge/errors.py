@@ -8,8 +8,9 @@ OkngError                 exit status 1
 ├── HardwareError         4   a device does not do what it should (also OSError)
 │   ├── CameraError       4
 │   │   └── CameraLost    5   the camera does not come back, however often it is opened anew
-│   └── SignalError       4
-│       └── TooLate       4   a verdict came when its part was rejected already
+│   ├── SignalError       4
+│   │   └── TooLate       4   a verdict came when its part was rejected already
+│   └── TriggerError      4
 ├── JournalError          4   the record cannot be kept, so nothing may be published
 └── WireError             2   an address cannot be used, or the other side does not answer
     └── CommandRefused    2   the station answered no (in edge.wire.client, with its code)
@@ -68,6 +69,10 @@ class SignalError(HardwareError):
 
 class TooLate(SignalError):
     """The verdict came after its deadline; the part is rejected, whatever the verdict."""
+
+
+class TriggerError(HardwareError):
+    """The line's triggers cannot be taken."""
 
 
 class JournalError(OkngError):

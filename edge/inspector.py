@@ -13,6 +13,7 @@ from edge.contract.bundle import Bundle
 from edge.contract.types import Frame, Inspection, State
 from edge.errors import CameraError, JournalError
 from edge.life import Life
+from edge.line.presence import Presence
 from edge.pipeline import Pipeline
 from edge.triggers import Trigger, Triggers, Untaken
 
@@ -29,9 +30,9 @@ RECORD_PATIENCE_S = 10.0
 class Inspector:
     """Turns every trigger into exactly one inspection, and hands it to the recorder's queue.
 
-    In free run each frame is a trigger; otherwise they come by `trigger`, from any thread. Only the line thread calls
-    `run`.
-    When another bundle takes over, it goes into the queue too: what follows it there was judged with it.
+    In free run each frame is a trigger; otherwise they come by `trigger`, from any thread, and with `presence` from the
+    frames too. Only the line thread calls `run`. When another bundle takes over, it goes into the queue too: what
+    follows it there was judged with it.
     """
 
     name = "line"
@@ -39,10 +40,13 @@ class Inspector:
     def __init__(
         self, camera: Camera, pipeline: Pipeline, triggers: Triggers, life: Life,
         results: queue.Queue[Inspection | Bundle],
-        *, free_run: bool, timeout_s: float,
+        *, free_run: bool, timeout_s: float, presence: Presence | None = None,
     ) -> None:  # fmt: skip
         self._camera, self._pipeline, self._triggers, self._life = camera, pipeline, triggers, life
         self._results, self._free_run, self._timeout_s = results, free_run, timeout_s
+        self._presence = presence
+        self._seen: Frame | None = None
+        """With `presence`: the last frame."""
         self.enabled = threading.Event()
         """Set: frames or triggers are inspected."""
         self._coming: Judge | None = None
@@ -72,12 +76,7 @@ class Inspector:
         else:
             taken = self._triggers.pass_over(Untaken.MISSED, at_ns)
         if isinstance(taken, Untaken):
-            log.warning(
-                "a trigger was %s",
-                "missed: the station does not inspect"
-                if taken is Untaken.MISSED
-                else "overrun: too many wait for their frame",
-            )
+            log.warning("a trigger was not taken: %s", taken)
             self._life.count_untaken(taken)
         else:
             self._life.count_trigger()
@@ -130,7 +129,9 @@ class Inspector:
         self._hand_on(self._pipeline.inspect(trigger.sequence, trigger.part, frame, frame.captured_ns))
 
     def _serve_trigger(self) -> None:
-        trigger = self._triggers.take(IDLE_S)
+        if self._presence:
+            self._look_for_part(self._presence)
+        trigger = self._triggers.take(0 if self._presence else IDLE_S)
         if trigger is None:
             return
         self._life.enter(State.SINGLE_EXECUTION)
@@ -150,21 +151,39 @@ class Inspector:
         else:
             self._life.enter(State.HALTED, "stopped by command")
 
+    def _look_for_part(self, presence: Presence) -> None:
+        if not self.enabled.wait(IDLE_S):
+            presence.forget()
+            return
+        try:
+            if self._read(self._timeout_s) is None:
+                self.stop("the source has ended", ended=True)
+        except CameraError as error:
+            log.warning("no part can be seen: %s", error)
+        self._life.fault("presence", presence.trouble)
+
+    def _read(self, timeout_s: float) -> Frame | None:
+        """The next frame; one that shows a part that has come is a trigger."""
+        self._seen = frame = self._camera.read(timeout_s)
+        if frame is not None and self._presence and self._presence.arrived(frame):
+            self.trigger(at_ns=frame.monotonic_ns)
+        return frame
+
     def _frame_after(self, trigger: Trigger) -> Frame | None:
         """The first frame exposed after the trigger. Raises CameraError when none comes in time."""
         begin_s = max(time.monotonic(), trigger.from_ns / 1e9)
         end_s = min(begin_s + self._timeout_s, trigger.deadline_ns / 1e9)
         if time.monotonic() > end_s:
             raise CameraError("the deadline passed while the trigger waited for its frame")
-        while True:
-            frame = self._camera.read(max(0.0, end_s - time.monotonic()))
-            if frame is None or not self._camera.live:
-                return frame
-            if frame.monotonic_ns > trigger.until_ns:
-                late_ms = (frame.monotonic_ns - trigger.until_ns) / 1e6
-                raise CameraError(f"the first frame was exposed {late_ms:.0f} ms after the part had moved on")
-            if frame.monotonic_ns >= trigger.from_ns:
-                return frame
+        frame = self._seen if self._presence else None
+        while frame is None or (self._camera.live and frame.monotonic_ns < trigger.from_ns):
+            frame = self._read(max(0.0, end_s - time.monotonic()))
+            if frame is None:
+                return None
+        if self._camera.live and frame.monotonic_ns > trigger.until_ns:
+            late_ms = (frame.monotonic_ns - trigger.until_ns) / 1e6
+            raise CameraError(f"the first frame was exposed {late_ms:.0f} ms after the part had moved on")
+        return frame
 
     def _fault(self, trigger: Trigger, reason: str) -> Inspection:
         log.warning("inspection %d: FAULT: %s", trigger.sequence, reason)

@@ -10,8 +10,21 @@ from edge.contract.types import State
 from edge.errors import CameraError
 from edge.inspector import Inspector
 from edge.life import WORKING, Life
-from edge.line import Gate, GpioOutputs, Health, LineSignal, Output, Outputs, SimulatedOutputs, Timing
-from edge.line.settings import SignalConfig
+from edge.line import (
+    Gate,
+    GpioOutputs,
+    GpioTrigger,
+    Health,
+    LineSignal,
+    Output,
+    Outputs,
+    SimulatedOutputs,
+    TimedTrigger,
+    Timing,
+    TriggerSource,
+)
+from edge.line.presence import Presence
+from edge.line.settings import SignalConfig, TriggerConfig
 from edge.triggers import FOR_EVER_NS, Times
 
 MS = 1_000_000
@@ -33,6 +46,25 @@ def trigger_times(config: StationConfig) -> Times:
     deadline_ms = min(trigger.deadline_ms, gate_ms or trigger.deadline_ms)
     window_ns = FOR_EVER_NS if trigger.window_ms is None else trigger.window_ms * MS
     return Times(deadline_ms * MS, trigger.delay_ms * MS, window_ns)
+
+
+def trigger_source(config: TriggerConfig) -> TriggerSource | None:
+    """Where triggers come from, not yet open; None where they come from the frames or by command alone."""
+    if config.kind == "gpio" and (gpio := config.gpio):
+        return GpioTrigger(
+            gpio.pin, rising=gpio.edge == "rising", pull=gpio.pull, debounce_s=gpio.debounce_ms / 1000,
+            factory=gpio.factory,
+        )  # fmt: skip
+    if config.kind == "timed" and (timed := config.timed):
+        return TimedTrigger(timed.period_ms / 1000)
+    return None
+
+
+def part_presence(config: TriggerConfig) -> Presence | None:
+    """What looks for parts in the frames, where these trigger."""
+    if config.kind == "presence" and (presence := config.presence):
+        return Presence(presence.region, presence.level, presence.share)
+    return None
 
 
 def station_health(config: StationConfig, life: Life, camera: Camera) -> Callable[[], Health]:

@@ -4,17 +4,23 @@ from __future__ import annotations
 
 from edge.line.gate import Gate, Health, Timing
 from edge.line.gpio import GpioOutputs
+from edge.line.gpio_trigger import GpioTrigger
 from edge.line.outputs import Output, Outputs, SimulatedOutputs
 from edge.line.signal import LineSignal, NoSignal
+from edge.line.trigger import SimulatedTrigger, TimedTrigger, TriggerSource
 
 __all__ = [
     "Gate",
     "GpioOutputs",
+    "GpioTrigger",
     "Health",
     "LineSignal",
     "NoSignal",
     "Output",
     "Outputs",
     "SimulatedOutputs",
+    "SimulatedTrigger",
+    "TimedTrigger",
     "Timing",
+    "TriggerSource",
 ]

@@ -6,22 +6,63 @@ from typing import Annotated, Literal
 
 import msgspec
 
+from edge.contract.preprocess import Region
+
 Pin = Annotated[int, msgspec.Meta(ge=0, le=27)]
 """A GPIO line of the 40-pin header, by its BCM number."""
 
 
-class TriggerConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """When a part is inspected: "free" takes every frame, "command" one frame for each `okng trigger`."""
+class GpioTriggerConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A sensor on a pin. `pull` connects the board's own resistor, towards the level at rest."""
 
-    kind: Literal["free", "command"] = "free"
+    pin: Pin
+    edge: Literal["rising", "falling"] = "rising"
+    pull: bool = True
+    debounce_ms: Annotated[float, msgspec.Meta(ge=0.0, le=1000.0)] = 2.0
+    """A level that does not last so long is no edge; nor is a gap between two parts that does not."""
+    factory: Literal["auto", "mock"] = "auto"
+
+
+class TimedTriggerConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The station's own clock."""
+
+    period_ms: Annotated[int, msgspec.Meta(ge=10, le=86_400_000)]
+
+
+class PresenceConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A part that comes into a region of the image, which is empty when the station starts.
+
+    It is there when `share` of the region differs from the empty background by `level` grey levels or more.
+    """
+
+    region: Region = Region()
+    level: Annotated[int, msgspec.Meta(ge=1, le=255)] = 25
+    share: Annotated[float, msgspec.Meta(gt=0.0, le=1.0)] = 0.1
+
+
+class TriggerConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """When a part is inspected.
+
+    "free" takes every frame, "command" one frame for each `okng trigger`; "gpio", "timed" and "presence" have a table
+    of their own, and take `okng trigger` too.
+    """
+
+    kind: Literal["free", "command", "gpio", "timed", "presence"] = "free"
     start: Literal["auto", "command"] = "auto"
-    """Free run begins by itself, or waits for the command `start`."""
+    """The station inspects at once, or waits for the command `start`."""
     deadline_ms: Annotated[int, msgspec.Meta(ge=1, le=600_000)] = 5_000
     """From the trigger; a verdict that comes later is a FAULT, and its part has been rejected by then."""
     delay_ms: Annotated[int, msgspec.Meta(ge=0, le=600_000)] = 0
     """From the trigger until the part is before the camera: a frame exposed earlier is not used."""
     window_ms: Annotated[int, msgspec.Meta(ge=1, le=600_000)] | None = None
     """From then on; a frame exposed later is not used, for the part has moved on. None: any later frame is."""
+    gpio: GpioTriggerConfig | None = None
+    timed: TimedTriggerConfig | None = None
+    presence: PresenceConfig | None = None
+
+    def __post_init__(self) -> None:
+        if self.kind in ("gpio", "timed", "presence") and getattr(self, self.kind) is None:
+            raise ValueError(f'kind "{self.kind}" needs the table trigger.{self.kind}')
 
 
 class SignalConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
