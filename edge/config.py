@@ -10,9 +10,9 @@ from typing import Annotated, Any, Literal, get_args
 
 import msgspec
 
+from edge.contract.line import ModbusConfig, SignalConfig, TriggerConfig
 from edge.contract.quality import QualityReference
 from edge.errors import ConfigError
-from edge.line.settings import SignalConfig, TriggerConfig
 
 PathText = Annotated[str, msgspec.Meta(pattern=r"^[^\x00]+\Z")]
 """A path: not empty, no zero byte."""
@@ -81,12 +81,16 @@ class StationConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     inference: InferenceConfig = InferenceConfig()
     trigger: TriggerConfig = TriggerConfig()
     signal: SignalConfig = SignalConfig()
+    modbus: ModbusConfig | None = None
     wire: WireConfig = WireConfig()
 
     quality: QualityReference | None = None
     """What the images are like when all is well; None: nothing is compared."""
 
     def __post_init__(self) -> None:
+        for table in ("trigger", "signal"):
+            if getattr(self, table).kind == "modbus" and self.modbus is None:
+                raise ValueError(f'{table}.kind = "modbus" needs the table modbus')
         sensor = self.trigger.gpio
         for name, pin in self.signal.pins.items():
             if sensor and pin == sensor.pin:

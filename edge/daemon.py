@@ -47,7 +47,7 @@ from edge.systemd import Notifier
 from edge.triggers import Triggers
 from edge.wire.commands import CommandServer
 from edge.wire.publisher import Publisher
-from edge.wiring import line_signal, part_presence, station_health, trigger_source, trigger_times
+from edge.wiring import line_signal, modbus_link, part_presence, station_health, trigger_source, trigger_times
 
 log = logging.getLogger(__name__)
 
@@ -109,8 +109,11 @@ class Daemon:
         )
         server = stack.enter_context(CommandServer(context, config.commands_address))
         camera = stack.enter_context(station_camera(config.camera))
-        self._line = line = stack.enter_context(line_signal(config, station_health(config, self._life, camera)))
-        if source := trigger_source(config.trigger):
+        if link := modbus_link(config):
+            stack.enter_context(link)
+        health = station_health(config, self._life, camera)
+        self._line = line = stack.enter_context(line_signal(config, health, link))
+        if source := trigger_source(config.trigger, link):
             stack.enter_context(source)
         if finish_verify(path, child, self._life.ending.is_set).digest != bundle.digest:
             raise BundleError(f"{path}: changed while it was being verified; start again")

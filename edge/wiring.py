@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 from edge.camera import Camera
 from edge.config import StationConfig
+from edge.contract.line import SignalConfig, TriggerConfig
 from edge.contract.types import State
 from edge.errors import CameraError
 from edge.inspector import Inspector
@@ -23,8 +24,11 @@ from edge.line import (
     Timing,
     TriggerSource,
 )
+from edge.line.modbus import ModbusLink, ModbusOutputs, ModbusTrigger
+from edge.line.modbus_client import ModbusClient
+from edge.line.modbus_image import ModbusImage
+from edge.line.modbus_server import ModbusServer
 from edge.line.presence import Presence
-from edge.line.settings import SignalConfig, TriggerConfig
 from edge.triggers import FOR_EVER_NS, Times
 
 MS = 1_000_000
@@ -33,11 +37,22 @@ SILENCE_S = 1.0
 """Of the line thread, beyond what it may wait for a frame: then the heartbeat stops."""
 
 
-def line_signal(config: StationConfig, health: Callable[[], Health]) -> LineSignal:
+def modbus_link(config: StationConfig) -> ModbusLink | None:
+    """The exchange with the PLC, not yet open; None where trigger and signal do without."""
+    modbus = config.modbus
+    if modbus is None or "modbus" not in (config.trigger.kind, config.signal.kind):
+        return None
+    image = ModbusImage(acknowledged=modbus.results_ack)
+    if modbus.role == "server":
+        return ModbusServer(modbus.host, modbus.port, image, modbus.allow)
+    return ModbusClient(modbus.host, modbus.port, image, modbus.unit, modbus.poll_ms / 1000)
+
+
+def line_signal(config: StationConfig, health: Callable[[], Health], link: ModbusLink | None = None) -> LineSignal:
     """The signal, not yet open."""
     signal = config.signal
     timing = Timing(signal.pulse_ms * MS, signal.delay_ms * MS, signal.heartbeat_ms * MS)
-    return Gate(_outputs(signal), timing, health)
+    return Gate(_outputs(signal, link), timing, health)
 
 
 def trigger_times(config: StationConfig) -> Times:
@@ -48,7 +63,7 @@ def trigger_times(config: StationConfig) -> Times:
     return Times(deadline_ms * MS, trigger.delay_ms * MS, window_ns)
 
 
-def trigger_source(config: TriggerConfig) -> TriggerSource | None:
+def trigger_source(config: TriggerConfig, link: ModbusLink | None = None) -> TriggerSource | None:
     """Where triggers come from, not yet open; None where they come from the frames or by command alone."""
     if config.kind == "gpio" and (gpio := config.gpio):
         return GpioTrigger(
@@ -57,6 +72,8 @@ def trigger_source(config: TriggerConfig) -> TriggerSource | None:
         )  # fmt: skip
     if config.kind == "timed" and (timed := config.timed):
         return TimedTrigger(timed.period_ms / 1000)
+    if config.kind == "modbus" and link:
+        return ModbusTrigger(link)
     return None
 
 
@@ -91,7 +108,9 @@ def _in_trouble(camera: Camera) -> bool:
         return True
 
 
-def _outputs(config: SignalConfig) -> Outputs:
+def _outputs(config: SignalConfig, link: ModbusLink | None) -> Outputs:
+    if config.kind == "modbus" and link:
+        return ModbusOutputs(link)
     if config.kind == "gpio":
         return GpioOutputs({Output(name): pin for name, pin in config.pins.items()}, config.factory)
     return SimulatedOutputs()

@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from edge.contract.preprocess import Region
+from edge.contract.region import Region
 from edge.contract.types import Frame, Pixels
 
 SAMPLES = 64

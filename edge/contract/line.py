@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from ipaddress import ip_address
 from typing import Annotated, Literal
 
 import msgspec
 
-from edge.contract.preprocess import Region
+from edge.contract.region import Region
 
 Pin = Annotated[int, msgspec.Meta(ge=0, le=27)]
 """A GPIO line of the 40-pin header, by its BCM number."""
@@ -40,14 +41,36 @@ class PresenceConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     share: Annotated[float, msgspec.Meta(gt=0.0, le=1.0)] = 0.1
 
 
+class ModbusConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The PLC. Role "server": it comes to the station at `host` and `port`; "client": the station goes there to it."""
+
+    role: Literal["server", "client"] = "server"
+    host: Annotated[str, msgspec.Meta(min_length=1, max_length=253)] = "127.0.0.1"
+    port: Annotated[int, msgspec.Meta(ge=1, le=65_535)] = 5020
+    allow: tuple[str, ...] = ()
+    """Of a server: the addresses from which a PLC may come. None: from this machine alone."""
+    unit: Annotated[int, msgspec.Meta(ge=0, le=255)] = 1
+    """Of a client: the PLC's unit id."""
+    poll_ms: Annotated[int, msgspec.Meta(ge=1, le=1000)] = 10
+    """Of a client: how often the PLC's bits are read."""
+    results_ack: bool = True
+    """A result waits until the PLC has acknowledged the one before."""
+
+    def __post_init__(self) -> None:
+        for peer in self.allow:
+            ip_address(peer)
+        if self.role == "server" and not self.allow and not ip_address(self.host).is_loopback:
+            raise ValueError(f"host {self.host}: beyond this machine, allow must name the PLC's address")
+
+
 class TriggerConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """When a part is inspected.
 
     "free" takes every frame, "command" one frame for each `okng trigger`; "gpio", "timed" and "presence" have a table
-    of their own, and take `okng trigger` too.
+    of their own, "modbus" needs the station's; they take `okng trigger` too.
     """
 
-    kind: Literal["free", "command", "gpio", "timed", "presence"] = "free"
+    kind: Literal["free", "command", "gpio", "timed", "presence", "modbus"] = "free"
     start: Literal["auto", "command"] = "auto"
     """The station inspects at once, or waits for the command `start`."""
     deadline_ms: Annotated[int, msgspec.Meta(ge=1, le=600_000)] = 5_000
@@ -72,7 +95,7 @@ class SignalConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     the verdict.
     """
 
-    kind: Literal["none", "gpio"] = "none"
+    kind: Literal["none", "gpio", "modbus"] = "none"
     pass_pin: Pin | None = None
     reject_pin: Pin | None = None
     busy_pin: Pin | None = None
