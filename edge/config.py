@@ -10,7 +10,7 @@ from typing import Annotated, Any, Literal, get_args
 
 import msgspec
 
-from edge.contract.line import ModbusConfig, SignalConfig, TriggerConfig
+from edge.contract.line import ModbusConfig, PartsConfig, SignalConfig, TriggerConfig
 from edge.contract.quality import QualityReference
 from edge.errors import ConfigError
 
@@ -82,6 +82,7 @@ class StationConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     trigger: TriggerConfig = TriggerConfig()
     signal: SignalConfig = SignalConfig()
     modbus: ModbusConfig | None = None
+    parts: PartsConfig = PartsConfig()
     wire: WireConfig = WireConfig()
 
     quality: QualityReference | None = None

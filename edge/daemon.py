@@ -47,7 +47,16 @@ from edge.systemd import Notifier
 from edge.triggers import Triggers
 from edge.wire.commands import CommandServer
 from edge.wire.publisher import Publisher
-from edge.wiring import line_signal, modbus_link, part_presence, station_health, trigger_source, trigger_times
+from edge.wiring import (
+    code_reader,
+    line_signal,
+    modbus_link,
+    part_ids,
+    part_presence,
+    station_health,
+    trigger_source,
+    trigger_times,
+)
 
 log = logging.getLogger(__name__)
 
@@ -129,12 +138,13 @@ class Daemon:
         server: CommandServer, loader: Loader, source: TriggerSource | None,
     ) -> list[threading.Thread]:  # fmt: skip
         config, life = self._config, self._life
-        triggers = Triggers(self._line, trigger_times(config))
+        ids = part_ids(config.parts, journal.reader.newest())
+        triggers = Triggers(self._line, trigger_times(config), ids)
         results: queue.Queue[Inspection | Bundle] = queue.Queue(RESULTS_WAITING)
         free_run = config.trigger.kind == "free"
         inspector = Inspector(
             camera, pipeline, triggers, life, results, free_run=free_run, timeout_s=config.camera.timeout_s,
-            presence=part_presence(config.trigger),
+            presence=part_presence(config.trigger), codes=code_reader(config.parts),
         )  # fmt: skip
         if source:
             source.listen(inspector.trigger)

@@ -6,6 +6,7 @@ import logging
 import queue
 import threading
 import time
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from edge.camera import Camera
@@ -13,6 +14,7 @@ from edge.contract.bundle import Bundle
 from edge.contract.types import Frame, Inspection, State
 from edge.errors import CameraError, JournalError
 from edge.life import Life
+from edge.line.code import CodeReader
 from edge.line.presence import Presence
 from edge.pipeline import Pipeline
 from edge.triggers import Trigger, Triggers, Untaken
@@ -40,11 +42,11 @@ class Inspector:
     def __init__(
         self, camera: Camera, pipeline: Pipeline, triggers: Triggers, life: Life,
         results: queue.Queue[Inspection | Bundle],
-        *, free_run: bool, timeout_s: float, presence: Presence | None = None,
+        *, free_run: bool, timeout_s: float, presence: Presence | None = None, codes: CodeReader | None = None,
     ) -> None:  # fmt: skip
         self._camera, self._pipeline, self._triggers, self._life = camera, pipeline, triggers, life
         self._results, self._free_run, self._timeout_s = results, free_run, timeout_s
-        self._presence = presence
+        self._presence, self._codes = presence, codes
         self._seen: Frame | None = None
         """With `presence`: the last frame."""
         self.enabled = threading.Event()
@@ -126,7 +128,7 @@ class Inspector:
             return
         self._life.count_trigger()
         trigger = self._triggers.now(at_ns=frame.monotonic_ns)
-        self._hand_on(self._pipeline.inspect(trigger.sequence, trigger.part, frame, frame.captured_ns))
+        self._hand_on(self._inspect(trigger, frame, frame.captured_ns))
 
     def _serve_trigger(self) -> None:
         if self._presence:
@@ -141,7 +143,7 @@ class Inspector:
             inspection = self._fault(trigger, str(error))
         else:
             inspection = (
-                self._pipeline.inspect(trigger.sequence, trigger.part, frame, trigger.wall_ns)
+                self._inspect(trigger, frame, trigger.wall_ns)
                 if frame is not None
                 else self._fault(trigger, "the source has ended")
             )
@@ -150,6 +152,16 @@ class Inspector:
             self._life.enter(self._at_work)
         else:
             self._life.enter(State.HALTED, "stopped by command")
+
+    def _inspect(self, trigger: Trigger, frame: Frame, triggered_ns: int) -> Inspection:
+        """The code is read once the line has its signal."""
+        inspection = self._pipeline.inspect(trigger.sequence, trigger.part, frame, triggered_ns)
+        if trigger.part or not self._codes:
+            return inspection
+        begin_s, part = time.perf_counter(), self._codes.read(frame.pixels)
+        judgement = inspection.judgement
+        timings_ms = {**judgement.timings_ms, "code": (time.perf_counter() - begin_s) * 1000}
+        return replace(inspection, part=part, judgement=replace(judgement, timings_ms=timings_ms))
 
     def _look_for_part(self, presence: Presence) -> None:
         if not self.enabled.wait(IDLE_S):

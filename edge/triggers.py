@@ -6,6 +6,7 @@ import itertools
 import queue
 import threading
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -56,8 +57,12 @@ class Times:
 class Triggers:
     """Numbers triggers, has the line expect their parts, and hands them to the line thread."""
 
-    def __init__(self, signal: LineSignal | None = None, times: Times | None = None) -> None:
+    def __init__(
+        self, signal: LineSignal | None = None, times: Times | None = None, parts: Iterator[str] | None = None
+    ) -> None:
+        """`parts` are the ids of those parts whose trigger brings none."""
         self._signal, self._times = signal or NoSignal(), times or Times()
+        self._parts = parts or itertools.repeat("")
         self._guard = threading.Lock()
         self._numbers = itertools.count(1)
         self._waiting: queue.Queue[Trigger] = queue.Queue(WAITING)
@@ -69,7 +74,7 @@ class Triggers:
         at_ns = now_ns if at_ns is None else at_ns
         from_ns = at_ns + times.delay_ns
         trigger = Trigger(
-            next(self._numbers), part, wall_ns - (now_ns - at_ns), at_ns,
+            next(self._numbers), part or next(self._parts), wall_ns - (now_ns - at_ns), at_ns,
             from_ns, from_ns + times.window_ns, at_ns + times.deadline_ns,
         )  # fmt: skip
         self._signal.expect(trigger.sequence, at_ns, trigger.deadline_ns)

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import itertools
+from collections.abc import Callable, Iterator
 
 from edge.camera import Camera
 from edge.config import StationConfig
-from edge.contract.line import SignalConfig, TriggerConfig
+from edge.contract.line import PartsConfig, SignalConfig, TriggerConfig
 from edge.contract.types import State
 from edge.errors import CameraError
 from edge.inspector import Inspector
@@ -24,6 +25,7 @@ from edge.line import (
     Timing,
     TriggerSource,
 )
+from edge.line.code import CodeReader
 from edge.line.modbus import ModbusLink, ModbusOutputs, ModbusTrigger
 from edge.line.modbus_client import ModbusClient
 from edge.line.modbus_image import ModbusImage
@@ -82,6 +84,16 @@ def part_presence(config: TriggerConfig) -> Presence | None:
     if config.kind == "presence" and (presence := config.presence):
         return Presence(presence.region, presence.level, presence.share)
     return None
+
+
+def part_ids(config: PartsConfig, inspected: int) -> Iterator[str] | None:
+    """The counted ids of parts, after so many that were `inspected` before; None where they are not counted."""
+    return map(str, itertools.count(inspected + 1)) if config.ids == "counter" else None
+
+
+def code_reader(config: PartsConfig) -> CodeReader | None:
+    """What reads ids in the frames, where they are read there."""
+    return CodeReader(config.code, config.region) if config.ids == "code" else None
 
 
 def station_health(config: StationConfig, life: Life, camera: Camera) -> Callable[[], Health]:

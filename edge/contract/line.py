@@ -123,3 +123,14 @@ class SignalConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         """BCM numbers of the outputs that are wired, by their names."""
         names = ("pass", "reject", "busy", "ready", "error", "heartbeat")
         return {name: pin for name in names if (pin := getattr(self, f"{name}_pin")) is not None}
+
+
+class PartsConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The id of a part whose trigger brings none: "trigger" leaves it empty, "counter" counts all of the station's
+    inspections, "code" reads it in the image, after the verdict.
+    """
+
+    ids: Literal["trigger", "counter", "code"] = "trigger"
+    code: Literal["qr", "barcode"] = "qr"
+    region: Region = Region()
+    """Where the code is."""

@@ -83,6 +83,7 @@ def test_the_least_that_is_needed_gets_the_documented_defaults(tmp_path) -> None
             "factory": "auto",
         },
         "modbus": None,
+        "parts": {"ids": "trigger", "code": "qr", "region": {"left": 0.0, "top": 0.0, "width": 1.0, "height": 1.0}},
         "wire": {"results": "", "commands": "", "images": True},
         "quality": None,
     }
@@ -93,11 +94,11 @@ def test_a_file_that_says_every_default_reads_as_one_that_says_none(tmp_path) ->
     assert read_config(write(tmp_path, toml(msgspec.to_builtins(short)))) == short
 
 
-def toml(values: dict) -> str:
+def toml(values: dict, above: str = "") -> str:
     """Nulls are left out, as TOML has none; what is left is written as JSON writes it."""
     tables = {key: value for key, value in values.items() if isinstance(value, dict)}
     lines = [f"{key} = {json.dumps(value)}" for key, value in values.items() if key not in tables and value is not None]
-    return "\n".join([*lines, *(f"[{key}]\n{toml(table)}" for key, table in tables.items())])
+    return "\n".join([*lines, *(f"[{above}{key}]\n{toml(table, f'{above}{key}.')}" for key, table in tables.items())])
 
 
 def test_every_value_may_be_given(tmp_path) -> None:

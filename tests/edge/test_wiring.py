@@ -22,7 +22,7 @@ from edge.life import Life
 from edge.line import LineSignal, Output, TriggerSource
 from edge.pipeline import Pipeline
 from edge.triggers import WAITING, Triggers
-from edge.wiring import line_signal, part_presence, station_health, trigger_source, trigger_times
+from edge.wiring import code_reader, line_signal, part_ids, part_presence, station_health, trigger_source, trigger_times
 from tests.edge.line.contract import wait_until
 
 WAIT_S = 30.0
@@ -60,9 +60,9 @@ class Line:
             stack.enter_context(self.source)
         self.inspector = Inspector(
             self.camera, Pipeline(self.judges, self.signal, "3f9a01c2"),
-            Triggers(self.signal, trigger_times(config)), self.life, self.results,
+            Triggers(self.signal, trigger_times(config), part_ids(config.parts, 41)), self.life, self.results,
             free_run=config.trigger.kind == "free", timeout_s=config.camera.timeout_s,
-            presence=part_presence(config.trigger),
+            presence=part_presence(config.trigger), codes=code_reader(config.parts),
         )  # fmt: skip
         if self.source:
             self.source.listen(self.inspector.trigger)
@@ -93,7 +93,7 @@ class Line:
 @pytest.fixture
 def run(noise_frames):
     @contextmanager
-    def start(trigger: str, signal: str = "", camera: str = "rate=30") -> Iterator[Line]:
+    def start(trigger: str, signal: str = "", camera: str = "rate=30", parts: str = "") -> Iterator[Line]:
         uri = camera if "://" in camera else f"sim://{noise_frames}?{camera}"
         config = msgspec.toml.decode(
             f"""
@@ -103,6 +103,7 @@ def run(noise_frames):
             journal = {{folder = "none"}}
             trigger = {{{trigger}}}
             signal = {{kind = "gpio", {WIRES}, factory = "mock", pulse_ms = 5{signal}}}
+            parts = {{{parts}}}
             """,
             type=StationConfig,
         )
@@ -248,3 +249,25 @@ def test_presence_waits_for_the_delay_and_sees_the_next_part_meanwhile(run, belt
         found = [line.results.get(timeout=WAIT_S) for _ in range(4)]
         assert all(each.frame.captured_ns - each.triggered_ns >= 99e6 for each in found)
         assert {each.judgement.verdict for each in found} == {Verdict.OK}
+
+
+def test_parts_without_an_id_are_counted_on_from_those_before(run) -> None:
+    with run('kind = "command"', parts='ids = "counter"') as line:
+        for part in ("", "A-7", ""):
+            line.inspector.trigger(part)
+        assert [line.results.get(timeout=WAIT_S).part for _ in range(3)] == ["42", "A-7", "43"]
+
+
+def test_parts_without_an_id_get_that_of_the_code_in_their_image(run, tmp_path) -> None:
+    for index, text in enumerate(("A-1", "", "A-3")):
+        code = cv2.QRCodeEncoder.create().encode(text) if text else np.full((21, 21), 200, np.uint8)
+        scaled = cv2.resize(code, None, fx=6, fy=6, interpolation=cv2.INTER_NEAREST)
+        assert cv2.imwrite(
+            str(tmp_path / f"{index}.png"), cv2.copyMakeBorder(scaled, *[30] * 4, cv2.BORDER_CONSTANT, value=200)
+        )
+    with run('kind = "command"', camera=tmp_path.as_uri(), parts='ids = "code"') as line:
+        for part in ("", "", "B-9"):
+            line.inspector.trigger(part)
+        found = [line.results.get(timeout=WAIT_S) for _ in range(3)]
+        assert [each.part for each in found] == ["A-1", "", "B-9"]
+        assert ["code" in each.judgement.timings_ms for each in found] == [True, True, False]
