@@ -21,7 +21,7 @@ log = logging.getLogger(__name__)
 LOOK_NS = 20_000_000
 """How often the station's health is looked at, so also how long READY may outlast it."""
 LATE_NS = 20_000_000
-"""A PASS pulse that could begin only so long after its time is not given: another part may be at the gate."""
+"""A PASS pulse that could begin only so long after its time, or when the next part is due, is not given."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,11 +180,12 @@ class Gate(LineSignal):
         with suppress(SignalError):  # kept, and told by the next `send`
             self._panel.pulse(False)
 
-    def _arrive(self, part: _Part, now_ns: int) -> None:
-        """A part is at the gate."""
-        accept = part.accept
-        if accept and part.due_ns is not None and now_ns - part.due_ns > LATE_NS:
-            log.error("an accepted part was at the gate %.0f ms ago, it is rejected", (now_ns - part.due_ns) / 1e6)
+    def _arrive(self, part: _Part, due_ns: int) -> None:
+        """A part is at the gate, unless another one is there by now."""
+        now_ns, accept = time.monotonic_ns(), part.accept
+        followed = bool(self._on_their_way) and self._on_their_way[0][0] <= now_ns
+        if accept and (followed or now_ns - due_ns > LATE_NS):
+            log.error("an accepted part was at the gate %.0f ms ago, it is rejected", (now_ns - due_ns) / 1e6)
             accept = False
         with suppress(SignalError):
             self._panel.pulse(accept)
@@ -206,7 +207,8 @@ class Gate(LineSignal):
             if part := self._unjudged.get(heapq.heappop(self._deadlines)[1]):
                 self._give_up(part)
         while self._on_their_way and self._on_their_way[0][0] <= now_ns:
-            self._arrive(heapq.heappop(self._on_their_way)[2], now_ns)
+            due_ns, _, part_there = heapq.heappop(self._on_their_way)
+            self._arrive(part_there, due_ns)
         self._seen = self._health()
         self._panel.advance(now_ns, alive=self._seen.alive)
         self._show(wake=False)

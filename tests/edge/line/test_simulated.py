@@ -110,6 +110,26 @@ def test_an_accept_is_not_given_long_after_its_part_was_at_the_gate(outputs):
     assert pulses(outputs, PASS) == []
 
 
+def test_an_accept_is_not_given_when_the_next_part_is_at_the_gate_too(outputs):
+    moving = threading.Event()
+    moving.set()
+
+    def look():
+        moving.wait(10)
+        return WELL
+
+    with Gate(outputs, Timing(60 * SECOND_NS, SECOND_NS // 5), look) as line:
+        now_ns = time.monotonic_ns()
+        for sequence, accept in ((1, Signal.ACCEPT), (2, Signal.REJECT)):
+            expect(line, sequence, now_ns + sequence)
+            line.send(sequence, accept, Verdict.OK)
+        moving.clear()
+        threading.Event().wait(0.21)
+        moving.set()
+        wait_until(lambda: len(pulses(outputs)) == 3)
+    assert pulses(outputs, PASS) == []
+
+
 def test_a_part_that_was_passed_over_is_rejected_at_the_gate_in_its_turn(outputs):
     with gate(outputs, delay_ns=SECOND_NS // 5) as line:
         now_ns = time.monotonic_ns()
