@@ -9,6 +9,7 @@
 | command | ROUTER socket; journals decisions    | requests, disk               |
 
 A live camera has two threads more (edge/camera/watched.py): one sits in its driver, one waits for that with a limit.
+A source of triggers has one, and so has Modbus; they hand on what comes, and wait for nobody.
 """
 
 from __future__ import annotations

@@ -51,6 +51,8 @@ class Inspector:
         """With `presence`: the last frame."""
         self.enabled = threading.Event()
         """Set: frames or triggers are inspected."""
+        self._stopped = ""
+        """Why, when it was last stopped."""
         self._coming: Judge | None = None
 
     def run(self) -> None:
@@ -94,6 +96,7 @@ class Inspector:
 
     def stop(self, reason: str, *, ended: bool | None = None) -> None:
         """Inspects no more until started again."""
+        self._stopped = reason
         self.enabled.clear()
         self._life.enter(State.HALTED, reason, ended=ended)
 
@@ -151,7 +154,7 @@ class Inspector:
         if self.enabled.is_set():
             self._life.enter(self._at_work)
         else:
-            self._life.enter(State.HALTED, "stopped by command")
+            self._life.enter(State.HALTED, self._stopped)
 
     def _inspect(self, trigger: Trigger, frame: Frame, triggered_ns: int) -> Inspection:
         """The code is read once the line has its signal."""

@@ -240,7 +240,8 @@ def test_parts_trigger_by_their_presence_and_the_frame_that_shows_them_is_judged
         found = [line.results.get(timeout=WAIT_S) for _ in range(2)]
         assert [each.frame.name for each in found] == ["12.png", "20.png"]
         assert line.results.empty()
-        assert line.life.condition().triggers == 2
+        now = line.life.condition()
+        assert (now.triggers, now.reason) == (2, "the source has ended")
 
 
 def test_presence_waits_for_the_delay_and_sees_the_next_part_meanwhile(run, belt) -> None:

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from edge.errors import TriggerError
 from edge.line import GpioTrigger, SimulatedTrigger, TimedTrigger
 from edge.line.gpio_trigger import Debounce
+from tests.doubles import lgpio as double
 
 WAIT_S = 10.0
 PIN = 22
@@ -87,6 +88,43 @@ class TestRising(GpioMock):
 
 class TestFalling(GpioMock):
     rising = False
+
+
+class GpioLgpio(TriggerContract):
+    rising = True
+
+    @pytest.fixture
+    def source(self, lgpio):
+        return GpioTrigger(PIN, rising=self.rising, pull=True, debounce_s=0.002)
+
+    @pytest.fixture
+    def cause(self):
+        def pulse():
+            for level in (self.rising, not self.rising):
+                double.drive(PIN, int(level))
+                time.sleep(0.01)
+
+        return pulse
+
+
+class TestLgpioRising(GpioLgpio):
+    pass
+
+
+class TestLgpioFalling(GpioLgpio):
+    rising = False
+
+
+@pytest.mark.parametrize("rising", [True, False])
+def test_without_the_boards_resistor_the_edge_is_the_same(lgpio, rising):
+    heard = queue.Queue()
+    with GpioTrigger(PIN, rising=rising, pull=False, debounce_s=0) as source:
+        source.listen(lambda part, at_ns: heard.put(at_ns))
+        double.drive(PIN, 1)
+        double.drive(PIN, 0)
+        heard.get(timeout=WAIT_S)
+        time.sleep(0.01)
+    assert heard.empty()
 
 
 def test_a_timed_trigger_keeps_its_period(tmp_path):
