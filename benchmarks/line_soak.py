@@ -171,7 +171,7 @@ def soak(parts: int, seed: int = 0) -> tuple[Soak, dict[str, object]]:
                 inspector.stop("stopped") if inspector.enabled.is_set() else inspector.start()
             elif not inspector.enabled.is_set() and dice.random() < 0.1:
                 inspector.start()
-            burst = 100 if dice.random() < 0.0003 else 1
+            burst = min(100, parts - soaked.asked) if dice.random() < 0.0003 else 1
             for _ in range(burst):
                 source.pulse(f"P-{soaked.asked}")
                 soaked.asked += 1
