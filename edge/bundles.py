@@ -170,7 +170,7 @@ def _read(path: Path) -> Record | None:
         return msgspec.json.decode(path.read_bytes(), type=Record)
     except FileNotFoundError:
         return None
-    except (OSError, ValueError) as error:  # msgspec's errors are ValueErrors
+    except (OSError, ValueError, RecursionError) as error:  # msgspec's errors are ValueErrors
         log.error("%s: damaged, so the station file's bundle counts: %s", path, error)
         return None
 

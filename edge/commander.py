@@ -21,7 +21,7 @@ from edge.journal.journal import Journal
 from edge.life import Life
 from edge.recipes import read_recipe, recipe_file
 from edge.shadow import Shadow
-from edge.triggers import Triggers
+from edge.triggers import Triggers, Untaken
 from edge.wire.commands import CommandServer
 from edge.wire.requests import (
     Changeover,
@@ -128,6 +128,8 @@ class Commander:
             "reason": now.reason,
             "ended": now.ended,
             "triggers": now.triggers,
+            "missed": now.untaken.get(Untaken.MISSED, 0),
+            "overrun": now.untaken.get(Untaken.OVERRUN, 0),
             "results": now.results,
             "quality": now.quality and msgspec.to_builtins(now.quality),
             "warnings": now.warnings,
@@ -144,14 +146,13 @@ class Commander:
     def _trigger(self, part: str) -> dict[str, Any]:
         if self._free_run:
             raise Refused(ErrorCode.WRONG_STATE, 'the station runs free; set trigger.kind = "command" to trigger it')
-        if not self._inspector.enabled.is_set():
-            raise Refused(ErrorCode.WRONG_STATE, "the station is halted; send start first")
         if self._inspector.blocked:
             raise Refused(ErrorCode.WRONG_STATE, self._inspector.blocked)
-        trigger = self._triggers.ask(part)
-        if trigger is None:
-            raise Refused(ErrorCode.BUSY, "too many triggers wait for their frame, or the station is stopping")
-        self._life.count_trigger()
+        trigger = self._inspector.trigger(part)
+        if trigger is Untaken.MISSED:
+            raise Refused(ErrorCode.WRONG_STATE, "the station is halted or stopping; send start first")
+        if trigger is Untaken.OVERRUN:
+            raise Refused(ErrorCode.BUSY, "too many triggers wait for their frame")
         return {"inspection": Inspection.name(self._journal.boot_id, trigger.sequence)}
 
     def _change_bundle(self, request: Request, command: Load | Rollback) -> None:

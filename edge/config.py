@@ -9,12 +9,10 @@ from typing import Annotated, Literal
 
 import msgspec
 
+from edge.contract.line import ModbusConfig, PartsConfig, SignalConfig, TriggerConfig
 from edge.contract.quality import QualityReference
 from edge.contract.runtime import EDGE_TPU, Delegate, Runtime
 from edge.contract.settings import PathText, RecipeName, read_settings
-
-Pin = Annotated[int, msgspec.Meta(ge=0, le=27)]
-"""A GPIO line of the 40-pin header, by its BCM number."""
 
 
 class CameraConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -58,29 +56,6 @@ class InferenceConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
             return Runtime(self.threads)
         edge_tpu = self.delegate == "edgetpu"
         return Runtime(self.threads, Delegate(EDGE_TPU if edge_tpu else self.delegate, self.options, edge_tpu))
-
-
-class TriggerConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """When a part is inspected: "free" takes every frame, "command" one frame for each `okng trigger`."""
-
-    kind: Literal["free", "command"] = "free"
-    start: Literal["auto", "command"] = "auto"
-    """Free run begins by itself, or waits for the command `start`."""
-
-
-class SignalConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """What drives the reject gate. PASS is an active pulse; no pulse means reject."""
-
-    kind: Literal["none", "gpio"] = "none"
-    pass_pin: Pin | None = None
-    reject_pin: Pin | None = None
-    pulse_ms: Annotated[int, msgspec.Meta(ge=1, le=10_000)] = 50
-    factory: Literal["auto", "mock"] = "auto"
-    """"mock" drives gpiozero's mock pins where there is no GPIO."""
-
-    def __post_init__(self) -> None:
-        if self.kind == "gpio" and self.pass_pin is None:
-            raise ValueError('kind "gpio" needs pass_pin')
 
 
 class WireConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -140,10 +115,21 @@ class StationConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     inference: InferenceConfig = InferenceConfig()
     trigger: TriggerConfig = TriggerConfig()
     signal: SignalConfig = SignalConfig()
+    modbus: ModbusConfig | None = None
+    parts: PartsConfig = PartsConfig()
     wire: WireConfig = WireConfig()
     interlock: InterlockConfig = InterlockConfig()
     quality: QualityReference | None = None
     """What the images are like when all is well; None: nothing is compared."""
+
+    def __post_init__(self) -> None:
+        for table in ("trigger", "signal"):
+            if getattr(self, table).kind == "modbus" and self.modbus is None:
+                raise ValueError(f'{table}.kind = "modbus" needs the table modbus')
+        sensor = self.trigger.gpio
+        for name, pin in self.signal.pins.items():
+            if sensor and pin == sensor.pin:
+                raise ValueError(f"trigger.gpio.pin = {pin}: is signal.{name}_pin too; give it a pin of its own")
 
     @property
     def results_address(self) -> str:

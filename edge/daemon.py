@@ -3,14 +3,15 @@
 | thread   | owns                                 | waits for                    |
 |----------|--------------------------------------|------------------------------|
 | main     | life and death, systemd              | the end, a third of a second |
-| line     | camera, interpreter, signal          | camera, trigger              |
+| line     | camera, interpreter                  | camera, trigger              |
 | deadline | takes over from a line that hangs    | a tenth of a second          |
+| gate     | the line's outputs                   | the next pulse, 20 ms        |
 | record   | PUB socket; writes the journal       | the queue of results, disk   |
 | command  | ROUTER socket; decisions, bundles    | requests, disk               |
 
 A bundle on its way is proven in a thread `load`, and a thread `shadow` talks to a shadow bundle; both bundles are in
 child processes. A live camera has two threads more (edge/camera/watched.py): one sits in its driver, one waits for that
-with a limit.
+with a limit. A source of triggers has one, and so has Modbus; they hand on what comes, and wait for nobody.
 """
 
 from __future__ import annotations
@@ -33,7 +34,7 @@ from edge.bundles import BundleStore
 from edge.camera import Camera, Patience, camera_from_uri, watch_camera
 from edge.changeover import last_changeover, own_bundle
 from edge.commander import Commander
-from edge.config import CameraConfig, JournalConfig, SignalConfig, StationConfig
+from edge.config import CameraConfig, JournalConfig, StationConfig
 from edge.contract.bundle import Bundle, read_bundle
 from edge.contract.events import Event, InterlockEvent
 from edge.contract.recipe import Recipe
@@ -48,7 +49,7 @@ from edge.journal.images import ImageFormat, ImagePolicy, ImageRule
 from edge.journal.journal import Journal
 from edge.journal.retention import Bounds
 from edge.life import Life
-from edge.line import GpioSignal, LineSignal, NoSignal
+from edge.line import LineSignal, NoSignal, TriggerSource
 from edge.loader import Loader
 from edge.quality import QualityWatch
 from edge.recipes import read_recipe, recipe_file
@@ -60,6 +61,16 @@ from edge.trial import Trial
 from edge.triggers import Triggers
 from edge.wire.commands import CommandServer
 from edge.wire.publisher import Publisher
+from edge.wiring import (
+    code_reader,
+    line_signal,
+    modbus_link,
+    part_ids,
+    part_presence,
+    station_health,
+    trigger_source,
+    trigger_times,
+)
 
 if TYPE_CHECKING:
     from edge.inference.fallback import FallbackJudge
@@ -82,6 +93,7 @@ class Daemon:
         self._config = config
         self._life = Life()
         self._notifier = Notifier()
+        self._line: LineSignal = NoSignal()
 
     def run(self) -> None:
         """Runs until SIGTERM or SIGINT, then ends in order: the line rejects, the journal is whole.
@@ -125,7 +137,12 @@ class Daemon:
         )
         server = stack.enter_context(CommandServer(context, config.commands_address))
         camera = stack.enter_context(station_camera(config.camera))
-        line = stack.enter_context(line_signal(config.signal))
+        if link := modbus_link(config):
+            stack.enter_context(link)
+        health = station_health(config, self._life, camera)
+        self._line = line = stack.enter_context(line_signal(config, health, link))
+        if source := trigger_source(config.trigger, link):
+            stack.enter_context(source)
         shadow = read_bundle(Path(config.shadow), trusted) if config.shadow else None
         judge = loader.wait()
         bundle = judge.bundle
@@ -134,13 +151,15 @@ class Daemon:
         settle(store, loader, bundle, trusted, journal, self._life)
         pipeline = TimedPipeline(judge, line, journal.boot_id, config.inference.hang_s, recipe)
         shadowing = stack.enter_context(Shadow(shadow, journal, self._life)) if shadow else None
-        return self._threads(judge, pipeline, camera, journal, publisher, server, loader, store, shadowing)
+        return self._threads(judge, pipeline, camera, journal, publisher, server, loader, store, shadowing, source)
 
     def _threads(
         self, judge: FallbackJudge, pipeline: TimedPipeline, camera: Camera, journal: Journal, publisher: Publisher,
-        server: CommandServer, loader: Loader, store: BundleStore, shadow: Shadow | None,
+        server: CommandServer, loader: Loader, store: BundleStore, shadow: Shadow | None, source: TriggerSource | None,
     ) -> list[threading.Thread]:  # fmt: skip
-        config, life, triggers = self._config, self._life, Triggers()
+        config, life = self._config, self._life
+        ids = part_ids(config.parts, journal.reader.newest())
+        triggers = Triggers(self._line, trigger_times(config), ids)
         results: queue.Queue[Inspection | Bundle | Event] = queue.Queue(RESULTS_WAITING)
         free_run, recipe, known = config.trigger.kind == "free", pipeline.judge.recipe, config.interlock
         guard = Guard(Interlock(judge.bundle, recipe), Schedule(known.at, known.every_h), known.parts)
@@ -148,8 +167,10 @@ class Daemon:
             guard.refuse(refused)
         inspector = Inspector(
             camera, pipeline, triggers, life, results, free_run=free_run, timeout_s=config.camera.timeout_s,
-            guard=guard,
+            presence=part_presence(config.trigger), codes=code_reader(config.parts), guard=guard,
         )  # fmt: skip
+        if source:
+            source.listen(inspector.trigger)
         trial = Trial(judge.bundle.digest, store.record.trial if store.record else None)
         recorder = Recorder(
             results, journal, publisher, judge.bundle, life, QualityWatch(config.quality), trial, shadow,
@@ -198,6 +219,7 @@ class Daemon:
         limit_s = self._notifier.watchdog_s or STUCK_S
         self._notifier.ready(self._status())
         while not self._life.ending.wait(min(LOOK_S, limit_s / 4)):
+            self._life.fault("signal", self._line.trouble)
             if self._life.slowest_s() < limit_s:
                 self._notifier.alive()
                 self._notifier.status(self._status())
@@ -257,10 +279,3 @@ def station_camera(config: CameraConfig) -> Camera:
     """The camera that a station file asks for, looked after, not yet open."""
     patience = Patience(config.timeout_s, config.reopenings, config.backoff_s, config.backoff_max_s)
     return watch_camera(camera_from_uri(config.uri), patience, repeats=config.repeats)
-
-
-def line_signal(config: SignalConfig) -> LineSignal:
-    """The signal that a station file asks for, not yet open."""
-    if config.kind == "none" or config.pass_pin is None:
-        return NoSignal()
-    return GpioSignal(config.pass_pin, config.reject_pin, config.pulse_ms, config.factory)

@@ -9,6 +9,8 @@ OkngError                 exit status 1
 │   ├── CameraError       4
 │   │   └── CameraLost    5   the camera does not come back, however often it is opened anew
 │   ├── SignalError       4
+│   │   └── TooLate       4   a verdict came when its part was rejected already
+│   ├── TriggerError      4
 │   └── DelegateError     4   a delegate cannot be loaded, refuses the model, or fails
 │       └── InvokeHangs   6   the model was begun and does not end
 ├── JournalError          4   the record cannot be kept, so nothing may be published
@@ -65,6 +67,14 @@ class CameraLost(CameraError):
 
 class SignalError(HardwareError):
     """The accept/reject signal cannot be driven."""
+
+
+class TooLate(SignalError):
+    """The verdict came after its deadline; the part is rejected, whatever the verdict."""
+
+
+class TriggerError(HardwareError):
+    """The line's triggers cannot be taken."""
 
 
 class DelegateError(HardwareError):

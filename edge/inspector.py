@@ -6,8 +6,9 @@ import logging
 import queue
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future
+from dataclasses import replace
 from typing import TypeVar
 
 from edge.camera import Camera
@@ -19,9 +20,11 @@ from edge.errors import CameraError, JournalError
 from edge.guard import Guard
 from edge.interlock import Interlock
 from edge.life import Life
-from edge.part import read_part
+from edge.line.code import CodeReader
+from edge.line.presence import Presence
+from edge.part import PartFrames
 from edge.pipeline import PartJudge, Pipeline
-from edge.triggers import Trigger, Triggers
+from edge.triggers import Trigger, Triggers, Untaken
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")
@@ -38,8 +41,9 @@ class InFlightError(Exception):
 class Inspector:
     """Turns every trigger into exactly one inspection, and hands it to the recorder's queue.
 
-    In free run each frame is a trigger; otherwise triggers come by command. Only the line thread calls `run`.
-    When another bundle takes over, it goes into the queue too: what follows it there was judged with it. So do events.
+    In free run each frame is a trigger; otherwise they come by `trigger`, from any thread, and with `presence` from the
+    frames too. Only the line thread calls `run`. When another bundle takes over, it goes into the queue too: what
+    follows it there was judged with it. So do events.
 
     Nothing is inspected while the guard has a reason against it: before known frames were judged right (`check`).
     """
@@ -49,12 +53,19 @@ class Inspector:
     def __init__(
         self, camera: Camera, pipeline: Pipeline, triggers: Triggers, life: Life,
         results: queue.Queue[Inspection | Bundle | Event],
-        *, free_run: bool, timeout_s: float, guard: Guard | None = None,
+        *, free_run: bool, timeout_s: float, presence: Presence | None = None, codes: CodeReader | None = None,
+        guard: Guard | None = None,
     ) -> None:  # fmt: skip
         self._camera, self._pipeline, self._triggers, self._life = camera, pipeline, triggers, life
-        self._results, self._free_run, self._timeout_s = results, free_run, timeout_s
+        self._results, self._free_run, self._presence, self._codes = results, free_run, presence, codes
+        self._frames = PartFrames(
+            camera, timeout_s, presence,
+            lambda frame: self.trigger(at_ns=frame.monotonic_ns), lambda: life.progress(self.name),
+        )  # fmt: skip
         self.enabled = threading.Event()
         """Set: frames or triggers are inspected."""
+        self._stopped = ""
+        """Why, when it was last stopped."""
         self._guard = guard or Guard()
         self._orders: queue.SimpleQueue[Callable[[], None]] = queue.SimpleQueue()
 
@@ -66,7 +77,7 @@ class Inspector:
                 self._between_parts()
                 self._life.show_trouble(self._camera.check() or self.blocked, self._at_work)
                 if not self._free_run:
-                    self._serve_command()
+                    self._serve_trigger()
                 elif self.blocked:
                     self._life.ending.wait(IDLE_S)
                 elif self.enabled.is_set():
@@ -84,6 +95,19 @@ class Inspector:
         self._hand_on(inspection)
         self._end_triggers(inspection.judgement.reason)
 
+    def trigger(self, part: str = "", at_ns: int | None = None) -> Trigger | Untaken:
+        """Takes a trigger of this moment, or of `at_ns` (CLOCK_MONOTONIC), or counts one that cannot be taken."""
+        if self.enabled.is_set():
+            taken = self._triggers.ask(part, at_ns)
+        else:
+            taken = self._triggers.pass_over(Untaken.MISSED, at_ns)
+        if isinstance(taken, Untaken):
+            log.warning("a trigger was not taken: %s", taken)
+            self._life.count_untaken(taken)
+        else:
+            self._life.count_trigger()
+        return taken
+
     def start(self) -> bool:
         """Begins to inspect; False when there is nothing left to inspect."""
         if self._life.condition().ended:
@@ -94,6 +118,7 @@ class Inspector:
 
     def stop(self, reason: str, *, ended: bool | None = None) -> None:
         """Inspects no more until started again."""
+        self._stopped = reason
         self.enabled.clear()
         self._life.enter(State.HALTED, reason, ended=ended)
 
@@ -148,7 +173,7 @@ class Inspector:
             raise InFlightError
         self._life.count_trigger()
         trigger = self._triggers.now()
-        found = self._inspect(trigger, label)
+        found = self._inspect_after(trigger, label)
         event = self._guard.shown(self._pipeline.judge, label, found.judgement)
         self._show_guard()
         self._hand_on(found)
@@ -202,7 +227,7 @@ class Inspector:
 
     def _serve_frame(self) -> None:
         try:
-            frames = read_part(self._camera, self._pipeline.judge.frames, self._next_frame)
+            frames = self._frames.next(self._pipeline.judge.frames)
         except CameraError as error:
             self._life.count_trigger()
             self._hand_on(self._fault(self._triggers.now(), str(error)))
@@ -210,48 +235,60 @@ class Inspector:
         if not frames:
             self.stop("the source has ended", ended=True)
             return
-        frame, *more = frames
         self._life.count_trigger()
-        trigger = self._triggers.now()
-        self._hand_on(self._pipeline.inspect(trigger.sequence, trigger.part, frame, frame.captured_ns, more))
+        trigger = self._triggers.now(at_ns=frames[0].monotonic_ns)
+        self._hand_on(self._inspect(trigger, frames, frames[0].captured_ns))
 
-    def _serve_command(self) -> None:
-        trigger = self._triggers.take(IDLE_S)
+    def _serve_trigger(self) -> None:
+        if self._presence:
+            self._look_for_part(self._presence)
+        trigger = self._triggers.take(0 if self._presence else IDLE_S)
         if trigger is None:
             return
         if self.blocked:
             self._hand_on(self._fault(trigger, self.blocked))
             return
         self._life.enter(State.SINGLE_EXECUTION)
-        self._hand_on(self._inspect(trigger))
+        self._hand_on(self._inspect_after(trigger))
         if self.enabled.is_set():
             self._show_work()
         else:
-            self._life.enter(State.HALTED, "stopped by command")
+            self._life.enter(State.HALTED, self._stopped)
 
-    def _inspect(self, trigger: Trigger, golden: Label | None = None) -> Inspection:
+    def _look_for_part(self, presence: Presence) -> None:
+        if not self.enabled.wait(IDLE_S):
+            presence.forget()
+            return
+        try:
+            if not self._frames.look():
+                self.stop("the source has ended", ended=True)
+        except CameraError as error:
+            log.warning("no part can be seen: %s", error)
+        self._life.fault("presence", presence.trouble)
+
+    def _inspect_after(self, trigger: Trigger, golden: Label | None = None) -> Inspection:
         """The part whose frames come after the trigger."""
         try:
-            frames = read_part(self._camera, self._pipeline.judge.frames, lambda: self._frame_after(trigger))
+            frames = self._frames.after(trigger, self._pipeline.judge.frames)
         except CameraError as error:
             return self._fault(trigger, str(error), golden)
         if not frames:
             return self._fault(trigger, "the source has ended", golden)
+        return self._inspect(trigger, frames, trigger.wall_ns, golden)
+
+    def _inspect(
+        self, trigger: Trigger, frames: Sequence[Frame], triggered_ns: int, golden: Label | None = None
+    ) -> Inspection:
+        """The code is read once the line has its signal."""
         frame, *more = frames
-        return self._pipeline.inspect(trigger.sequence, trigger.part, frame, trigger.wall_ns, more, golden)
-
-    def _next_frame(self) -> Frame | None:
-        self._life.progress(self.name)  # a part may have many
-        return self._camera.read(self._timeout_s)
-
-    def _frame_after(self, trigger: Trigger) -> Frame | None:
-        """The first frame exposed after the trigger. Raises CameraError when none comes in time."""
-        self._life.progress(self.name)
-        deadline = time.monotonic() + self._timeout_s
-        while True:
-            frame = self._camera.read(max(0.0, deadline - time.monotonic()))
-            if frame is None or not self._camera.live or frame.monotonic_ns >= trigger.monotonic_ns:
-                return frame
+        inspection = self._pipeline.inspect(trigger.sequence, trigger.part, frame, triggered_ns, more, golden)
+        if trigger.part or not self._codes:
+            return inspection
+        begin_s, found = time.perf_counter(), map(self._codes.read, (each.pixels for each in frames))
+        part = next(filter(None, found), "")
+        judgement = inspection.judgement
+        timings_ms = {**judgement.timings_ms, "code": (time.perf_counter() - begin_s) * 1000}
+        return replace(inspection, part=part, judgement=replace(judgement, timings_ms=timings_ms))
 
     def _fault(self, trigger: Trigger, reason: str, golden: Label | None = None) -> Inspection:
         log.warning("inspection %d: FAULT: %s", trigger.sequence, reason)

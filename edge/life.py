@@ -16,7 +16,7 @@ from edge.journal.log import Noted
 log = logging.getLogger(__name__)
 
 
-_WORKING = (State.READY, State.SINGLE_EXECUTION, State.CONTINUOUS_EXECUTION)
+WORKING = (State.READY, State.SINGLE_EXECUTION, State.CONTINUOUS_EXECUTION)
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +28,8 @@ class Condition:
     ended: bool
     """The source of frames has no more."""
     triggers: int
+    untaken: dict[str, int]
+    """Triggers that got no inspection, by why."""
     results: dict[Verdict, int]
     quality: Quality | None
     """Of the last images, None before there are enough."""
@@ -44,6 +46,7 @@ class Life:
         self._guard = threading.Lock()
         self._state, self._reason, self._ended = State.PREOPERATIONAL, "starting", False
         self._triggers, self._results = 0, Counter[Verdict]()
+        self._untaken = Counter[str]()
         self._quality: Quality | None = None
         self._warnings: dict[str, str] = {}
         self._faults: dict[str, str] = {}
@@ -72,9 +75,9 @@ class Life:
         One that was stopped stays as it is, and so does one that ends.
         """
         with self._guard:
-            if self._error or self._state not in (*_WORKING, State.ERROR):
+            if self._error or self._state not in (*WORKING, State.ERROR):
                 return
-            state = State.ERROR if trouble else self._state if self._state in _WORKING else at_work
+            state = State.ERROR if trouble else self._state if self._state in WORKING else at_work
             if (state, trouble) == (self._state, self._reason):
                 return
             log.info("%s%s", state, f": {trouble}" if trouble else "")
@@ -85,9 +88,14 @@ class Life:
         """The state and the counts at this moment."""
         with self._guard:
             return Condition(
-                self._state, self._reason, self._ended, self._triggers, dict(self._results),
+                self._state, self._reason, self._ended, self._triggers, dict(self._untaken), dict(self._results),
                 self._quality, self._warnings, dict(self._faults),
             )  # fmt: skip
+
+    @property
+    def state(self) -> State:
+        """The state at this moment."""
+        return self._state
 
     def fault(self, name: str, text: str) -> None:
         """Something is wrong though the station goes on, and this is what; an empty text says that it is over."""
@@ -106,6 +114,12 @@ class Life:
         """One more inspection was asked for."""
         with self._guard:
             self._triggers += 1
+
+    def count_untaken(self, why: str) -> None:
+        """A trigger came that gets no inspection."""
+        with self._guard:
+            self._untaken[why] += 1
+        self.changed.set()
 
     def count_result(self, inspection: Inspection) -> None:
         """One more result is on the disk."""
@@ -140,6 +154,10 @@ class Life:
     def progress(self, thread: str) -> None:
         """A thread says that it is not stuck."""
         self._progress[thread] = time.monotonic()
+
+    def silent_s(self, thread: str) -> float:
+        """Seconds since this thread said so; without end, where it never did."""
+        return time.monotonic() - self._progress.get(thread, -float("inf"))
 
     def slowest_s(self) -> float:
         """Seconds since the thread that has been silent for longest said so."""

@@ -11,7 +11,7 @@ from edge.contract.bundle import Bundle
 from edge.contract.recipe import Look, Recipe
 from edge.contract.types import Frame, Inspection, Judgement, Label, Signal, Verdict
 from edge.contract.voting import decide
-from edge.errors import SignalError
+from edge.errors import SignalError, TooLate
 from edge.line import LineSignal
 
 log = logging.getLogger(__name__)
@@ -113,7 +113,11 @@ class Pipeline:
     ) -> Inspection:  # fmt: skip
         signal = Signal.REJECT if golden else judgement.signal
         try:
-            self._signal.send(signal)
+            self._signal.send(sequence, signal, judgement.verdict)
+        except TooLate as error:
+            signal = Signal.REJECT
+            if judgement.verdict is not Verdict.FAULT:
+                judgement = Judgement.fault(str(error))
         except SignalError as error:
             log.error("%s", error)
             signal = Signal.REJECT

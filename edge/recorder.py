@@ -100,7 +100,7 @@ class Recorder:
         """Publishes how the station is now."""
         self._life.changed.clear()
         now = self._life.condition()
-        counters = Counters(now.triggers, now.results)
+        counters = Counters(now.triggers, now.results, **now.untaken)
         self._publisher.state(
             now.state, bundle=self._bundle.digest, counters=counters, reason=now.reason, ended=now.ended,
             quality=now.quality, warnings=now.warnings, faults=now.faults, recipe=self._recipe,

@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 
 from edge.contract.cam import Thresholds
 from edge.contract.card import Card
-from edge.contract.preprocess import PreprocessSpec, Region
+from edge.contract.preprocess import PreprocessSpec
+from edge.contract.region import Region
 from edge.contract.settings import PathText, RecipeName
 from edge.contract.types import Label, Pixels
 from edge.errors import ConfigError

@@ -108,10 +108,15 @@ class ImageHeader(Header, frozen=True, kw_only=True):
 
 
 class Counters(msgspec.Struct, frozen=True):
-    """Since the boot: triggers taken, and results by verdict."""
+    """Since the boot: triggers taken, results by verdict, and triggers that were not taken.
+
+    `missed` came while the station did not inspect, `overrun` while as many waited for their frame as may.
+    """
 
     triggers: Count = 0
     results: dict[Verdict, Count] = {}
+    missed: Count = 0
+    overrun: Count = 0
 
 
 class StateHeader(Header, frozen=True, kw_only=True):

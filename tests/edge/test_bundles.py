@@ -95,7 +95,50 @@ def test_a_start_with_the_one_before_is_a_roll_back(tmp_path, bundles) -> None:
     assert (store.record.active, store.record.previous, store.record.trial) == (digest, None, None)
 
 
-@pytest.mark.parametrize("data", [b"", b"\xff", b'{"schema": 2}', b"[" * 100_000], ids=len)
+def test_a_recipes_own_bundle_stands_beside_the_stations_which_comes_back_with_its_recipes(tmp_path, bundles) -> None:
+    configured, loaded, recipes = bundles
+    store = store_of(tmp_path, configured)
+    assert store.own(configured) == store.path(read_bundle(configured).digest)
+    own = take(store, loaded, 0.25)
+    before, theirs = store.record, read_bundle(recipes)
+    store.keep(theirs)
+    store.change_over(theirs.digest, "screw")
+    store.tidy()
+    assert (store.record.active, store.record.previous, store.record.trial) == (theirs.digest, None, None)
+    assert kept(tmp_path) == {RECORD, theirs.digest, before.active, before.previous}
+    again = BundleStore(tmp_path / "journal", "screw")
+    assert again.candidates(recipes, theirs.digest) == [again.path(theirs.digest), recipes]
+    again.begin(theirs.digest, theirs.digest)
+    assert again.own(configured) == again.path(own)
+    again.change_over(own, "")
+    again.tidy()
+    assert BundleStore(tmp_path / "journal").record == before
+    assert kept(tmp_path) == {RECORD, before.active, before.previous}
+
+
+def test_no_bundle_of_another_recipe_is_tried_at_a_start(tmp_path, bundles) -> None:
+    configured, loaded, recipes = bundles
+    store = store_of(tmp_path, configured)
+    own = take(store, loaded)
+    started = BundleStore(tmp_path / "journal", "screw")
+    assert started.record is None
+    assert started.candidates(recipes, None) == [recipes]
+    digest = read_bundle(recipes).digest
+    started.keep(read_bundle(recipes))
+    started.begin(digest, digest)
+    assert (started.record.recipe, started.record.own) == ("screw", store.record)
+    other = BundleStore(tmp_path / "journal", "nut")
+    assert other.candidates(recipes, digest) == [recipes]
+    back = BundleStore(tmp_path / "journal")
+    assert back.candidates(configured, read_bundle(configured).digest)[0] == back.path(own)
+    back.begin(read_bundle(configured).digest, own)
+    assert BundleStore(tmp_path / "journal").record.recipe == ""
+
+
+NESTED = b'{"own":' * 100_000
+
+
+@pytest.mark.parametrize("data", [b"", b"\xff", b'{"schema": 2}', b"[" * 100_000, NESTED], ids=len)
 def test_a_damaged_record_leaves_the_station_files_bundle(tmp_path, bundles, data) -> None:
     store_of(tmp_path, bundles[0])
     (tmp_path / "journal" / "bundles" / RECORD).write_bytes(data)

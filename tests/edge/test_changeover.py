@@ -10,6 +10,8 @@ from pathlib import Path
 import pytest
 
 from edge.config import read_config
+from edge.contract.bundle import read_bundle
+from edge.contract.cam import Thresholds
 from edge.contract.events import ChangeoverEvent, InterlockEvent
 from edge.contract.types import State, Verdict
 from edge.daemon import open_journal, refused_changeover, station_recipe
@@ -19,6 +21,8 @@ from edge.wire.client import CommandRefused, Station
 from edge.wire.messages import Topic
 from edge.wire.requests import Changeover, Interlock, Load, Start, Status, Trigger
 from tests.edge.test_daemon import BY_COMMAND, ON_START, WAIT_S, Running, refused, station_file
+from tests.edge.test_load import another
+from tests.edge.variants import write_variant
 
 SCENARIOS = Path(__file__).parents[1] / "scenarios"
 
@@ -228,3 +232,50 @@ def test_a_recipe_that_is_wrong_at_the_start_is_one_line(tmp_path, bundle, captu
     assert "typo.toml: reveiw: no such key" in refused(
         okng, station_file(folder, bundle, capture.as_uri(), 'recipe = "typo"'), 2
     )
+
+
+def judging(daemon: Running) -> tuple[str, str]:
+    """The recipe and the bundle's digest."""
+    status = daemon.station.request(Status())
+    return status["recipe"], status["bundle"]
+
+
+def test_a_recipes_own_bundle_is_kept_and_the_one_that_was_loaded_comes_back_with_other_recipes(
+    tmp_path, bundle, capture, seal
+) -> None:
+    loaded, theirs = another(bundle, tmp_path / "loaded", seal), write_variant(bundle, tmp_path / "theirs", name="own")
+    mine, own = read_bundle(loaded).digest, read_bundle(theirs).digest
+    folder = recipes(tmp_path / "d", plain="", own=f"bundle = '{theirs}'")
+    config = station_file(folder, bundle, f"{capture.as_uri()}?loop=true", BY_COMMAND, images=False)
+    with Running(config) as daemon:
+        daemon.station.request(Load(str(loaded)))
+        assert daemon.station.request(Changeover("own"))["bundle"] == own
+        assert inspect(daemon).bundle == own
+        daemon.process.kill()
+        daemon.process.wait()
+    shutil.rmtree(loaded)
+    with Running(config) as daemon:
+        assert judging(daemon) == ("own", own)
+        assert daemon.station.request(Changeover("plain"))["bundle"] == mine
+        assert inspect(daemon).bundle == mine
+        daemon.process.kill()
+        daemon.process.wait()
+    with Running(config) as daemon:
+        assert judging(daemon) == ("plain", mine)
+        assert daemon.end() == 0, daemon.log.read_text()
+
+
+def test_a_bundle_that_judges_the_recipes_known_parts_wrong_is_refused_and_the_one_before_comes_back(
+    tmp_path, bundle, capture
+) -> None:
+    lax = write_variant(bundle, tmp_path / "lax", thresholds=Thresholds(1.0, 1.0))
+    folder = recipes(tmp_path / "d", known=f"golden = {{ng = ['{bundle / 'golden' / 'ng-1.png'}']}}")
+    config = station_file(folder, bundle, f"{capture.as_uri()}?loop=true", BY_COMMAND, 'recipe = "known"')
+    with Running(config) as daemon:
+        with pytest.raises(CommandRefused, match=r"ng-1\.png is ng, and judged OK .* the bundle before it comes back"):
+            daemon.station.request(Load(str(lax)))
+        while "bundle_rolled_back" not in (status := daemon.station.request(Status()))["faults"]:
+            pass
+        assert (status["bundle"], status["state"]) == (read_bundle(bundle).digest, State.READY)
+        assert inspect(daemon).bundle == read_bundle(bundle).digest
+        assert daemon.end() == 0, daemon.log.read_text()

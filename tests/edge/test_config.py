@@ -63,8 +63,31 @@ def test_the_least_that_is_needed_gets_the_documented_defaults(tmp_path) -> None
         "trusted_keys": None,
         "shadow": None,
         "inference": {"threads": 1, "delegate": "cpu", "options": {}, "hang_s": 5.0, "retry_s": 60.0},
-        "trigger": {"kind": "free", "start": "auto"},
-        "signal": {"kind": "none", "pass_pin": None, "reject_pin": None, "pulse_ms": 50, "factory": "auto"},
+        "trigger": {
+            "kind": "free",
+            "start": "auto",
+            "deadline_ms": 5000,
+            "delay_ms": 0,
+            "window_ms": None,
+            "gpio": None,
+            "timed": None,
+            "presence": None,
+        },
+        "signal": {
+            "kind": "none",
+            "pass_pin": None,
+            "reject_pin": None,
+            "busy_pin": None,
+            "ready_pin": None,
+            "error_pin": None,
+            "heartbeat_pin": None,
+            "pulse_ms": 50,
+            "delay_ms": 0,
+            "heartbeat_ms": 500,
+            "factory": "auto",
+        },
+        "modbus": None,
+        "parts": {"ids": "trigger", "code": "qr", "region": {"left": 0.0, "top": 0.0, "width": 1.0, "height": 1.0}},
         "wire": {"results": "", "commands": "", "images": True},
         "interlock": {"at": (), "every_h": None, "parts": ()},
         "quality": None,
@@ -76,11 +99,11 @@ def test_a_file_that_says_every_default_reads_as_one_that_says_none(tmp_path) ->
     assert read_config(write(tmp_path, toml(msgspec.to_builtins(short)))) == short
 
 
-def toml(values: dict) -> str:
+def toml(values: dict, above: str = "") -> str:
     """Nulls are left out, as TOML has none; what is left is written as JSON writes it."""
     tables = {key: value for key, value in values.items() if isinstance(value, dict) and value}
     lines = [f"{key} = {json.dumps(value)}" for key, value in values.items() if key not in tables and value is not None]
-    return "\n".join([*lines, *(f"[{key}]\n{toml(table)}" for key, table in tables.items())])
+    return "\n".join([*lines, *(f"[{above}{key}]\n{toml(table, f'{above}{key}.')}" for key, table in tables.items())])
 
 
 def test_a_delegate_is_the_edge_tpu_a_path_or_a_name(tmp_path) -> None:
@@ -191,12 +214,26 @@ def test_relative_paths_are_relative_to_the_file(tmp_path, monkeypatch) -> None:
         ("[inference]\nthreads = 0", "inference.threads = 0: expected `int` >= 1"),
         ("[inference]\nthreads = 17", "inference.threads = 17: expected `int` <= 16"),
         ("[inference]\nthreads = true", "inference.threads = True: expected `int`, got `bool`"),
-        ("[trigger]\nkind = 'gpio'", "trigger.kind = 'gpio': must be one of free, command"),
+        (
+            "[trigger]\nkind = 'laser'",
+            "trigger.kind = 'laser': must be one of free, command, gpio, timed, presence, modbus",
+        ),
         ("[trigger]\nstart = 'now'", "trigger.start = 'now': must be one of auto, command"),
         ("[trigger]\nkind = 3", "trigger.kind = 3: expected `str`, got `int`"),
         ("[signal]\nkind = 'relay'", "signal.kind = 'relay': must be one of none, gpio"),
         ("[signal]\nkind = 'gpio'", 'signal: kind "gpio" needs pass_pin'),
         ("[signal]\npass_pin = 28", "signal.pass_pin = 28: expected `int` <= 27"),
+        ("[trigger]\nkind = 'gpio'", 'trigger: kind "gpio" needs the table trigger.gpio'),
+        ("[trigger.gpio]\npin = 28", "trigger.gpio.pin = 28: expected `int` <= 27"),
+        ("[trigger.gpio]\npins = 2", "trigger.gpio.pins: no such key; allowed here: pin, edge, pull, debounce_ms"),
+        (
+            "[trigger.gpio]\npin = 4\n[signal]\nbusy_pin = 4",
+            "trigger.gpio.pin = 4: is signal.busy_pin too; give it a pin of its own",
+        ),
+        ("[signal]\nkind = 'modbus'", 'signal.kind = "modbus" needs the table modbus'),
+        ("[modbus]\nhost = '0.0.0.0'", "modbus: host 0.0.0.0: beyond this machine, allow must name the PLC's address"),
+        ("[modbus]\nallow = ['plc']", "modbus: 'plc' does not appear to be an IPv4 or IPv6 address"),
+        ("[modbus]\nport = 0", "modbus.port = 0: expected `int` >= 1"),
         ("[signal]\nreject_pin = -1", "signal.reject_pin = -1: expected `int` >= 0"),
         ("[signal]\npulse_ms = 10001", "signal.pulse_ms = 10001: expected `int` <= 10000"),
         ("[signal]\nfactory = 'pigpio'", "signal.factory = 'pigpio': must be one of auto, mock"),

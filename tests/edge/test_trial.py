@@ -36,6 +36,16 @@ def test_faults_count_beyond_three_sigma_of_what_was_usual(before, share, fails)
     assert bool(trial.failed) is fails
 
 
+def test_known_frames_that_it_judges_wrong_end_a_trial_at_once_and_nothing_else() -> None:
+    trial = Trial("new", 0.0)
+    trial.fail("golden interlock: golden/ng-1.png is judged OK, recorded is NG")
+    assert trial.failed == "golden interlock: golden/ng-1.png is judged OK, recorded is NG"
+    trial.begin("old", None)
+    assert trial.failed == ""
+    trial.fail("golden interlock: golden/ng-1.png is judged OK, recorded is NG")
+    assert trial.failed == ""
+
+
 def test_only_frames_that_this_bundle_judged_count() -> None:
     trial = Trial("new", 0.0)
     show(trial, [FAULT] * 10, bundle="old")
