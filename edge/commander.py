@@ -18,9 +18,10 @@ from edge.inspector import Inspector
 from edge.journal.journal import Journal
 from edge.life import Life
 from edge.loader import Loader
+from edge.recovery import replay
 from edge.triggers import Triggers
 from edge.wire.commands import CommandServer
-from edge.wire.requests import Decide, ErrorCode, Load, Request, Start, Status, Stop, Trigger
+from edge.wire.requests import Decide, ErrorCode, Load, Replay, Request, Start, Status, Stop, Trigger
 
 log = logging.getLogger(__name__)
 
@@ -89,6 +90,8 @@ class Commander:
                 return self._trigger(part)
             case Decide() as decide:
                 return self._decide(decide, request.request_id)
+            case Replay() as asked:
+                return self._replay(asked)
         raise Refused(ErrorCode.UNKNOWN_COMMAND, "not a command of this station")
 
     def _status(self) -> dict[str, Any]:
@@ -125,6 +128,12 @@ class Commander:
             raise Refused(ErrorCode.BUSY, "too many triggers wait for their frame, or the station is stopping")
         self._life.count_trigger()
         return {"inspection": Inspection.name(self._journal.boot_id, trigger.sequence)}
+
+    def _replay(self, asked: Replay) -> dict[str, Any]:
+        found = replay(self._journal, asked)
+        if found is None:
+            raise Refused(ErrorCode.UNKNOWN_INSPECTION, f"the journal has no boot {asked.after[:8]}")
+        return msgspec.structs.asdict(found)
 
     def _load(self, request: Request, path: Path) -> None:
         """Begins; the answer comes when the bundle judges, or is refused."""

@@ -8,7 +8,10 @@ import queue
 import threading
 import time
 
+import msgspec
+
 from edge.contract.bundle import Bundle
+from edge.contract.reading import Reading
 from edge.contract.types import Inspection
 from edge.journal.images import ImageFormat, ImageRule, encode_image
 from edge.journal.journal import Journal
@@ -16,7 +19,7 @@ from edge.journal.rows import Entry, Recorded
 from edge.life import Life
 from edge.process import Process
 from edge.quality import QualityWatch, measure_quality
-from edge.wire.messages import Counters, ImageReference
+from edge.wire.messages import Counters, ImageReference, Topic
 from edge.wire.publisher import Publisher
 
 log = logging.getLogger(__name__)
@@ -50,6 +53,7 @@ class Recorder:
         """Until the daemon ends, the thread that fills the queue has ended too, and the queue is empty."""
         while not self._life.ending.is_set() or source.is_alive() or not self._results.empty():
             self._life.progress(self.name)
+            self._greet(self._publisher.newcomers())
             if batch := self._next_batch():
                 self._record(batch)
             if self._bundle is not self._following:
@@ -66,6 +70,13 @@ class Recorder:
         self._journal.tidy()
         for name, text in self._journal.faults.items():
             self._life.fault(name, text)
+
+    def _greet(self, newcomers: frozenset[Topic]) -> None:
+        """Whoever has just subscribed gets the last state and the last statistics at once."""
+        if Topic.STATE in newcomers:
+            self.publish_state()
+        if Topic.STATISTICS in newcomers:
+            self._process.publish_again(at_once=True)
 
     def publish_state(self) -> None:
         """Publishes how the station is now."""
@@ -109,8 +120,14 @@ class Recorder:
     def _entry(self, inspection: Inspection) -> Entry:
         frame, form = inspection.frame, self._rule.form
         if frame is None or not self._rule.keeps(inspection.judgement.verdict, inspection.sequence):
-            return Entry(inspection, self._bundle.digest)
-        return Entry(inspection, self._bundle.digest, encode_image(frame.pixels, form), form.suffix)
+            return Entry(inspection, self._bundle.digest, reading=self._reading())
+        image = encode_image(frame.pixels, form)
+        return Entry(inspection, self._bundle.digest, image, form.suffix, self._reading())
+
+    def _reading(self) -> bytes:
+        """What `_publish` says beside the inspection, for the journal: from it a result can be published again."""
+        card = self._bundle.card
+        return msgspec.json.encode(Reading.of(card.output, card.thresholds, card.kinds))
 
     def _publish(self, inspection: Inspection, done: Recorded) -> None:
         judgement = inspection.judgement

@@ -64,7 +64,9 @@ class Book:
         try:
             recorded = [self._acknowledgement(entry, images) for entry in entries]
             rows = [values(entry, done, self._station.recipe) for entry, done in zip(entries, recorded, strict=True)]
+            readings = {(entry.reading_digest, entry.reading.decode()) for entry in entries if entry.reading}
             with transaction(self._connection):
+                self._connection.executemany("INSERT OR IGNORE INTO readings VALUES (?, ?)", readings)
                 self._connection.executemany(_insert(rows[0]), rows)
         except Exception as error:
             self._take_back(images, error)

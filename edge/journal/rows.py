@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import sqlite3
 from dataclasses import dataclass
+from hashlib import sha256
 
 import msgspec
 import numpy as np
@@ -18,12 +19,21 @@ _ID = re.compile(r"([0-9a-f]{8})-([0-9]{1,18})")
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One inspection to record, judged by the bundle with this digest. `image` is the frame, already encoded."""
+    """One inspection to record, judged by the bundle with this digest. `image` is the frame, already encoded.
+
+    `reading` is how to read map and score (`edge.contract.reading`), as JSON.
+    """
 
     inspection: Inspection
     bundle: str
     image: bytes | None = None
     suffix: str = ".png"
+    reading: bytes = b""
+
+    @property
+    def reading_digest(self) -> str:
+        """Empty when there is none."""
+        return sha256(self.reading).hexdigest() if self.reading else ""
 
     def __post_init__(self) -> None:
         if self.suffix not in SUFFIXES:
@@ -59,7 +69,8 @@ class Row:
 
     Times are Unix, in nanoseconds; `map_units` is (rows, columns, classes) int8; `image_path` is relative to the
     journal's folder, and the file is there until `image_removed_ns`. `recipe` is the digest of the settings it was
-    inspected with (`JournalReader.recipe`), empty in rows from before there were any. `kind` is what the part was named
+    inspected with (`JournalReader.recipe`), `reading` that of how to read map and score (`JournalReader.reading`); both
+    are empty in rows from before there were any. `kind` is what the part was named
     as, None where the bundle tells no kinds apart. `decision` is the latest one. For FAULT, `score`, `kind` and
     `map_units` are None, and where no frame came `frame_index` and `captured_ns` are too.
     """
@@ -88,6 +99,7 @@ class Row:
     recipe: str
     image_removed_ns: int | None
     protected_ns: int | None
+    reading: str
 
     @property
     def id(self) -> str:
@@ -130,6 +142,7 @@ def values(entry: Entry, recorded: Recorded, recipe: str) -> dict[str, object]:
         "image_sha256": recorded.image.sha256 if recorded.image else None,
         "image_bytes": recorded.image.size if recorded.image else None,
         "recipe": recipe,
+        "reading": entry.reading_digest,
     }
 
 
@@ -173,6 +186,7 @@ def _row(found: sqlite3.Row) -> Row:
         recipe=found["recipe"],
         image_removed_ns=found["image_removed_ns"],
         protected_ns=found["protected_ns"],
+        reading=found["reading"],
     )
 
 

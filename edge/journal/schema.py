@@ -91,7 +91,13 @@ of a bundle, up to the inspection `number`.
 
 _KIND = ("ALTER TABLE inspections ADD COLUMN kind TEXT",)
 
-MIGRATIONS: tuple[tuple[str, ...], ...] = (_FIRST, _RETENTION, _KIND)
+_READING = (
+    "ALTER TABLE inspections ADD COLUMN reading TEXT NOT NULL DEFAULT ''",
+    "CREATE TABLE readings (digest TEXT NOT NULL PRIMARY KEY, reading TEXT NOT NULL) STRICT, WITHOUT ROWID",
+)
+"""How to read a map and a score (`edge.contract.reading`), so that a result can be published again as it was."""
+
+MIGRATIONS: tuple[tuple[str, ...], ...] = (_FIRST, _RETENTION, _KIND, _READING)
 """Statements that lead from schema n to n + 1; a published one is never changed."""
 SCHEMA = len(MIGRATIONS)
 

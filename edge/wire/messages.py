@@ -192,6 +192,17 @@ def decode_message(frames: Sequence[bytes]) -> Message:
     return reader(frames)
 
 
+def map_from_bytes(header: ResultHeader, data: bytes) -> MapUnits | None:
+    """The map of a result, None where it has none. Raises WireError when the bytes are not what the header says."""
+    shape = header.map
+    size = math.prod((shape.rows, shape.columns, shape.classes)) if shape else 0
+    if len(data) != size:
+        raise WireError(f"result {header.id[:40]}: a map of {len(data)} bytes where its header says {size}")
+    if shape is None:
+        return None
+    return np.frombuffer(data, np.int8).reshape(shape.rows, shape.columns, shape.classes)
+
+
 def plain(text: str) -> str:
     """`text` as UTF-8 can hold it: file names may carry bytes that are none."""
     return text.encode("utf-8", "backslashreplace").decode("utf-8")
@@ -199,13 +210,7 @@ def plain(text: str) -> str:
 
 def _result(frames: Sequence[bytes]) -> ResultMessage:
     header = _decode(frames[1], ResultHeader)
-    shape, data = header.map, frames[2]
-    size = math.prod((shape.rows, shape.columns, shape.classes)) if shape else 0
-    if len(data) != size:
-        raise WireError(f"result {header.id[:40]}: a map of {len(data)} bytes where its header says {size}")
-    if shape is None:
-        return ResultMessage(header, None)
-    return ResultMessage(header, np.frombuffer(data, np.int8).reshape(shape.rows, shape.columns, shape.classes))
+    return ResultMessage(header, map_from_bytes(header, frames[2]))
 
 
 def _image(frames: Sequence[bytes]) -> ImageMessage:

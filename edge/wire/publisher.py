@@ -38,13 +38,20 @@ from edge.wire.sockets import bind
 HIGH_WATER = 10_000
 """Messages that wait for one slow subscriber; what comes on top it does not get, and sees by the numbers."""
 LINGER_MS = 200
+LARGEST_SUBSCRIPTION = 4096
+"""Bytes; subscribers send nothing else, and one that does is cut off."""
+NOTICES = 1000
+"""Subscriptions that are looked at in one go."""
+SUBSCRIBED = b"\x01"
+"""First byte of XPUB's notice that somebody subscribes to what follows."""
 NO_FAULTS: Mapping[str, str] = MappingProxyType({})
 
 
 class Publisher(Closing):
-    """A PUB socket that never waits for anybody. Belongs to one thread, from its making on.
+    """An XPUB socket that never waits for anybody. Belongs to one thread, from its making on.
 
-    It numbers the messages itself. Publish a result only once the journal has acknowledged it.
+    It numbers the messages itself, results by their inspection. Publish a result only once the journal has
+    acknowledged it.
     """
 
     def __init__(self, context: zmq.Context[zmq.Socket[bytes]], address: str, *, station: str, boot: str) -> None:
@@ -52,7 +59,9 @@ class Publisher(Closing):
         self._station, self._boot = plain(station), boot
         self._numbers: Counter[Topic] = Counter()
         self._last: tuple[int, int | None] = (0, None)
-        self._socket = context.socket(zmq.PUB)
+        self._socket = context.socket(zmq.XPUB)
+        self._socket.setsockopt(zmq.XPUB_VERBOSE, 1)
+        self._socket.setsockopt(zmq.MAXMSGSIZE, LARGEST_SUBSCRIPTION)
         self._socket.setsockopt(zmq.SNDHWM, HIGH_WATER)
         self._socket.setsockopt(zmq.LINGER, LINGER_MS)
         try:
@@ -80,7 +89,7 @@ class Publisher(Closing):
         header = ResultHeader(
             station=self._station,
             boot=self._boot,
-            number=self._next(Topic.RESULT),
+            number=inspection.sequence,
             sequence=inspection.sequence,
             captured_ns=captured_ns,
             bundle=bundle,
@@ -159,6 +168,20 @@ class Publisher(Closing):
             point=point,
         )
         self._send(StatisticsMessage(header))
+
+    def newcomers(self) -> frozenset[Topic]:
+        """Topics that somebody has subscribed to since the last call. Raises WireError."""
+        found: set[Topic] = set()
+        try:
+            for _ in range(NOTICES):
+                notice = self._socket.recv(zmq.NOBLOCK)
+                if notice[:1] == SUBSCRIBED:
+                    found |= {topic for topic in Topic if topic.value.encode().startswith(notice[1:])}
+        except zmq.Again:
+            pass
+        except zmq.ZMQError as error:
+            raise WireError(f"{self.address}: cannot publish: {error.strerror}") from error
+        return frozenset(found)
 
     def close(self) -> None:
         """May be called twice."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
@@ -23,7 +24,8 @@ Name = Annotated[str, msgspec.Meta(min_length=1, max_length=200, pattern=r"^[^\x
 Part = Annotated[str, msgspec.Meta(max_length=200, pattern=r"^[^\x00-\x1f\x7f]*\Z")]
 FilePath = Annotated[str, msgspec.Meta(min_length=1, max_length=1000, pattern=r"^[^\x00-\x1f\x7f]*\Z")]
 RequestId = Annotated[str, msgspec.Meta(min_length=1, max_length=64, pattern=r"^[A-Za-z0-9._:-]+\Z")]
-InspectionId = Annotated[str, msgspec.Meta(pattern=r"^[0-9a-f]{8}-[0-9]{1,18}\Z")]
+_ID = r"^[0-9a-f]{8}-[0-9]{1,18}\Z"
+InspectionId = Annotated[str, msgspec.Meta(pattern=_ID)]
 
 
 class ErrorCode(StrEnum):
@@ -76,8 +78,19 @@ class Load(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_field="n
     bundle: FilePath
 
 
-Command = Status | Start | Stop | Trigger | Decide | Load
-COMMANDS = frozenset({"status", "start", "stop", "trigger", "decide", "load"})
+class Replay(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_field="name", tag="replay"):
+    """Results once more, from the journal: those recorded after the inspection `after`, of this boot and later ones.
+
+    `BOOT-0` stands for the beginning of a boot. `maps`: with their maps.
+    """
+
+    after: InspectionId
+    limit: Annotated[int, msgspec.Meta(ge=1, le=1000)] = 200
+    maps: bool = True
+
+
+Command = Status | Start | Stop | Trigger | Decide | Load | Replay
+COMMANDS = frozenset({"status", "start", "stop", "trigger", "decide", "load", "replay"})
 
 
 class _Envelope(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -136,6 +149,14 @@ class Refusal:
     request_id: str
     code: ErrorCode
     message: str
+
+
+def parse_after(inspection: str) -> tuple[str, int]:
+    """Boot and sequence of an inspection's id. Raises WireError when it is none."""
+    if not re.fullmatch(_ID, inspection):
+        raise WireError(f"{inspection!r}: not an inspection's id, such as 3f9a01c2-17")
+    boot, _, sequence = inspection.partition("-")
+    return boot, int(sequence)
 
 
 def encode_request(request_id: str, command: Command) -> bytes:
