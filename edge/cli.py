@@ -256,7 +256,14 @@ def _station(config: Path, **options: Any) -> Station:
     from edge.config import read_config
 
     station = read_config(config)
-    return Station(station.results_address, station.commands_address, **options)
+    keys = None
+    if station.wire.key:
+        from edge.client import ClientKeys
+        from edge.wire.keys import read_wire_key
+
+        own = read_wire_key(Path(station.wire.key))
+        keys = ClientKeys(own, own.public)  # whoever can read the station's own key acts as the station
+    return Station(station.results_address, station.commands_address, keys=keys, **options)
 
 
 def _shown(message: ResultMessage) -> str:

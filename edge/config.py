@@ -11,7 +11,8 @@ from typing import Annotated, Any, Literal, get_args
 import msgspec
 
 from edge.contract.quality import QualityReference
-from edge.errors import ConfigError
+from edge.errors import ConfigError, WireError
+from edge.wire.addresses import check_address
 
 Pin = Annotated[int, msgspec.Meta(ge=0, le=27)]
 """A GPIO line of the 40-pin header, by its BCM number."""
@@ -72,6 +73,19 @@ class WireConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     commands: str = ""
     images: bool = True
     """Publish each frame as JPEG under the topic `image`."""
+    key: PathText | None = None
+    """The station's own NAME.wire-secret: tcp is for those in `allowed` alone, and may go beyond this machine."""
+    allowed: PathText | None = None
+    """The file of who may connect, made by `okng keys allow`."""
+
+    def __post_init__(self) -> None:
+        if (self.key is None) != (self.allowed is None):
+            raise ValueError("key and allowed belong together: the station's own key, and who may connect")
+        for name, address in (("results", self.results), ("commands", self.commands)):
+            try:
+                check_address(address or "ipc:///x", keys=self.key is not None)
+            except WireError as error:
+                raise ValueError(f"{name} = {error} (key and allowed, see `okng keys new`)") from None
 
 
 class JournalConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -151,7 +165,16 @@ def read_config(path: Path) -> StationConfig:
     here = path.absolute().parent
     journal = msgspec.structs.replace(config.journal, folder=str(here / config.journal.folder))
     keys = config.trusted_keys and tuple(str(here / key) for key in config.trusted_keys)
-    return msgspec.structs.replace(config, bundle=str(here / config.bundle), journal=journal, trusted_keys=keys)
+    wire = msgspec.structs.replace(
+        config.wire, key=_beside(here, config.wire.key), allowed=_beside(here, config.wire.allowed)
+    )
+    return msgspec.structs.replace(
+        config, bundle=str(here / config.bundle), journal=journal, trusted_keys=keys, wire=wire
+    )
+
+
+def _beside(here: Path, path: str | None) -> str | None:
+    return None if path is None else str(here / path)
 
 
 def _explain(error: msgspec.ValidationError, data: bytes) -> str:

@@ -26,7 +26,7 @@ import zmq
 
 from edge.camera import Camera, Patience, camera_from_uri, watch_camera
 from edge.commander import Commander
-from edge.config import CameraConfig, JournalConfig, SignalConfig, StationConfig
+from edge.config import CameraConfig, JournalConfig, SignalConfig, StationConfig, WireConfig
 from edge.contract.bundle import Bundle, read_bundle
 from edge.contract.signature import read_public_key
 from edge.contract.types import Inspection, State
@@ -44,7 +44,10 @@ from edge.quality import QualityWatch
 from edge.recorder import Recorder
 from edge.systemd import Notifier
 from edge.triggers import Triggers
+from edge.wire.allowed import AllowList
 from edge.wire.commands import CommandServer
+from edge.wire.guard import Guard
+from edge.wire.keys import read_wire_key
 from edge.wire.publisher import Publisher
 
 log = logging.getLogger(__name__)
@@ -101,10 +104,13 @@ class Daemon:
 
         journal = stack.enter_context(open_journal(config))
         context = stack.enter_context(zmq.Context())
+        guard = wire_guard(context, config.wire)
+        if guard:
+            stack.enter_context(guard)
         publisher = stack.enter_context(
-            Publisher(context, config.results_address, station=config.station, boot=journal.boot_id)
+            Publisher(context, config.results_address, station=config.station, boot=journal.boot_id, guard=guard)
         )
-        server = stack.enter_context(CommandServer(context, config.commands_address))
+        server = stack.enter_context(CommandServer(context, config.commands_address, guard))
         camera = stack.enter_context(station_camera(config.camera))
         line = stack.enter_context(line_signal(config.signal))
         if finish_verify(path, child, self._life.ending.is_set).digest != bundle.digest:
@@ -187,6 +193,14 @@ def open_journal(config: StationConfig) -> Journal:
     bounds = Bounds(size, keep.keep_days, keep.keep_inspections)
     settings = msgspec.json.encode(config)
     return Journal.open(Path(keep.folder), station=config.station, settings=settings, bounds=bounds)
+
+
+def wire_guard(context: zmq.Context[zmq.Socket[bytes]], config: WireConfig) -> Guard | None:
+    """Who decides who gets in over tcp, where a station file asks for it."""
+    if config.key is None or config.allowed is None:
+        return None
+    own = read_wire_key(Path(config.key))
+    return Guard(context, own, AllowList(Path(config.allowed), own.public))
 
 
 def image_rule(config: JournalConfig) -> ImageRule:

@@ -53,6 +53,7 @@ class Recorder:
         """Until the daemon ends, the thread that fills the queue has ended too, and the queue is empty."""
         while not self._life.ending.is_set() or source.is_alive() or not self._results.empty():
             self._life.progress(self.name)
+            self._publisher.keep_out_revoked()
             self._greet(self._publisher.newcomers())
             if batch := self._next_batch():
                 self._record(batch)

@@ -6,6 +6,7 @@
 from edge.client.asynchronous import AsyncStation
 from edge.client.links import LOAD_TIMEOUT_S, CommandRefused
 from edge.client.station import Station
+from edge.wire.keys import ClientKeys
 from edge.wire.messages import Topic
 
-__all__ = ["LOAD_TIMEOUT_S", "AsyncStation", "CommandRefused", "Station", "Topic"]
+__all__ = ["LOAD_TIMEOUT_S", "AsyncStation", "ClientKeys", "CommandRefused", "Station", "Topic"]

@@ -34,6 +34,7 @@ from edge.wire.answers import (
     TriggerAnswer,
     read_answer,
 )
+from edge.wire.keys import ClientKeys
 from edge.wire.messages import Message, ResultMessage, StateMessage, Topic, decode_message
 from edge.wire.requests import (
     Command,
@@ -61,19 +62,20 @@ class AsyncStation:
         *,
         topics: Sequence[Topic] = (Topic.RESULT,),
         after: str = "",
+        keys: ClientKeys | None = None,
         timeout_s: float = TIMEOUT_S,
     ) -> None:
         """See `Station`."""
         self._addresses = (results_address, commands_address)
-        self._timeout_s = timeout_s
+        self._timeout_s, self._keys = timeout_s, keys
         self._inbox = Inbox(topics, after)
         self._asking = asyncio.Lock()
         self._context = zmq.asyncio.Context()
         self._results = self._context.socket(zmq.SUB)
         self._commands = self._context.socket(zmq.DEALER)
         try:
-            listen(self._results, results_address, topics)
-            command(self._commands, commands_address)
+            listen(self._results, results_address, topics, keys)
+            command(self._commands, commands_address, keys)
         except BaseException:
             self.close()
             raise
@@ -185,7 +187,7 @@ class AsyncStation:
     def _renew(self) -> None:
         self._commands.close()
         self._commands = self._context.socket(zmq.DEALER)
-        command(self._commands, self._addresses[1])
+        command(self._commands, self._addresses[1], self._keys)
 
     async def _ask(self, name: str, data: bytes, limit_s: float) -> Reply | None:
         deadline = time.monotonic() + limit_s

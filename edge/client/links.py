@@ -9,6 +9,7 @@ from typing import Any
 import zmq
 
 from edge.errors import WireError
+from edge.wire.keys import ClientKeys
 from edge.wire.messages import Topic
 from edge.wire.requests import Reply
 from edge.wire.sockets import connect
@@ -30,19 +31,19 @@ class CommandRefused(WireError):
         self.code = code
 
 
-def listen(socket: zmq.Socket[Any], address: str, topics: Iterable[Topic]) -> None:
+def listen(socket: zmq.Socket[Any], address: str, topics: Iterable[Topic], keys: ClientKeys | None) -> None:
     """Makes a SUB socket a listener to these topics and the state. Raises WireError, as `connect` does."""
     _bound(socket)
     # The state last: once a state comes, the other subscriptions hold too.
     for topic in sorted({*topics, Topic.STATE}, key=lambda each: each is Topic.STATE):
         socket.setsockopt(zmq.SUBSCRIBE, topic.value.encode())
-    connect(socket, address)
+    connect(socket, address, keys)
 
 
-def command(socket: zmq.Socket[Any], address: str) -> None:
+def command(socket: zmq.Socket[Any], address: str, keys: ClientKeys | None) -> None:
     """Makes a DEALER socket one that asks. Raises WireError, as `connect` does."""
     _bound(socket)
-    connect(socket, address)
+    connect(socket, address, keys)
 
 
 def _bound(socket: zmq.Socket[Any]) -> None:

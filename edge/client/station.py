@@ -32,6 +32,7 @@ from edge.wire.answers import (
     TriggerAnswer,
     read_answer,
 )
+from edge.wire.keys import ClientKeys
 from edge.wire.messages import Message, ResultMessage, StateMessage, Topic, decode_message
 from edge.wire.requests import (
     Command,
@@ -63,23 +64,25 @@ class Station(Closing):
         *,
         topics: Sequence[Topic] = (Topic.RESULT,),
         after: str = "",
+        keys: ClientKeys | None = None,
         context: zmq.Context[zmq.Socket[bytes]] | None = None,
         timeout_s: float = TIMEOUT_S,
     ) -> None:
         """`after`: the id of the last result that is known; all later ones come, also those of later boots.
+        `keys`: where the station wants them, which it does beyond its own machine.
 
         Raises WireError when an address is not allowed; that nobody is there shows in the first wait.
         """
         self._addresses = (results_address, commands_address)
-        self._timeout_s = timeout_s
+        self._timeout_s, self._keys = timeout_s, keys
         self._inbox = Inbox(topics, after)
         self._owns_context = context is None
         self._context: zmq.Context[zmq.Socket[bytes]] = context or zmq.Context()
         self._results = self._context.socket(zmq.SUB)
         self._commands = self._context.socket(zmq.DEALER)
         try:
-            listen(self._results, results_address, topics)
-            command(self._commands, commands_address)
+            listen(self._results, results_address, topics, keys)
+            command(self._commands, commands_address, keys)
         except BaseException:
             self.close()
             raise
@@ -200,7 +203,7 @@ class Station(Closing):
         """A fresh socket: an unsent request of the old one is dropped with it, and so is a late answer."""
         self._commands.close()
         self._commands = self._context.socket(zmq.DEALER)
-        command(self._commands, self._addresses[1])
+        command(self._commands, self._addresses[1], self._keys)
 
     def _ask(self, name: str, data: bytes, limit_s: float) -> Reply | None:
         deadline = time.monotonic() + limit_s

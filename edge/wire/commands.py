@@ -9,6 +9,8 @@ import zmq
 
 from edge.contract.lifetime import Closing
 from edge.errors import WireError
+from edge.wire.addresses import is_tcp
+from edge.wire.guard import Guard, user_of
 from edge.wire.requests import (
     LARGEST_FRAME,
     ErrorCode,
@@ -31,14 +33,15 @@ class CommandServer(Closing):
     Each request gets exactly one answer, at any later time; to a peer that is gone it is dropped.
     """
 
-    def __init__(self, context: zmq.Context[zmq.Socket[bytes]], address: str) -> None:
+    def __init__(self, context: zmq.Context[zmq.Socket[bytes]], address: str, guard: Guard | None = None) -> None:
         """Raises WireError when `address` is not allowed, in use or cannot be made (see `sockets.bind`)."""
+        self._guard = guard if is_tcp(address) else None
         self._socket = context.socket(zmq.ROUTER)
         self._socket.setsockopt(zmq.MAXMSGSIZE, LARGEST_FRAME)
         self._socket.setsockopt(zmq.RCVHWM, WAITING_REQUESTS)
         self._socket.setsockopt(zmq.LINGER, LINGER_MS)
         try:
-            self.address = bind(self._socket, address)
+            self.address = bind(self._socket, address, guard)
         except BaseException:
             self._socket.close()
             raise
@@ -51,14 +54,21 @@ class CommandServer(Closing):
         try:
             if not self._socket.poll(timeout_ms):
                 return None
-            asked = decode_request(self._socket.recv_multipart(zmq.NOBLOCK))
+            frames = self._socket.recv_multipart(zmq.NOBLOCK, copy=False)
         except zmq.Again:
             return None
         except zmq.ZMQError as error:
             raise WireError(f"{self.address}: cannot take commands: {error.strerror}") from error
+        asked = self._admit(frames)
         if isinstance(asked, Refusal):
             self._send(refusal_frames(asked))
             return None
+        return asked
+
+    def _admit(self, frames: Sequence[zmq.Frame]) -> Request | Refusal:
+        asked = decode_request([frame.bytes for frame in frames])
+        if isinstance(asked, Request) and self._guard and (why := self._guard.refusal(user_of(frames), asked.command)):
+            return Refusal(asked.route, asked.request_id, ErrorCode.FORBIDDEN, why)
         return asked
 
     def reply(self, request: Request, result: Mapping[str, Any]) -> None:

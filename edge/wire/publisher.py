@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections import Counter
 from collections.abc import Mapping
 from types import MappingProxyType
@@ -16,6 +17,8 @@ from edge.contract.quality import Quality
 from edge.contract.statistics import Point
 from edge.contract.types import Inspection, State
 from edge.errors import WireError
+from edge.wire.addresses import is_tcp
+from edge.wire.guard import Guard
 from edge.wire.messages import (
     Counters,
     ImageHeader,
@@ -42,6 +45,7 @@ LARGEST_SUBSCRIPTION = 4096
 """Bytes; subscribers send nothing else, and one that does is cut off."""
 NOTICES = 1000
 """Subscriptions that are looked at in one go."""
+REBIND_PATIENCE_S = 10.0
 SUBSCRIBED = b"\x01"
 """First byte of XPUB's notice that somebody subscribes to what follows."""
 NO_FAULTS: Mapping[str, str] = MappingProxyType({})
@@ -54,18 +58,21 @@ class Publisher(Closing):
     acknowledged it.
     """
 
-    def __init__(self, context: zmq.Context[zmq.Socket[bytes]], address: str, *, station: str, boot: str) -> None:
+    def __init__(
+        self, context: zmq.Context[zmq.Socket[bytes]], address: str, *, station: str, boot: str,
+        guard: Guard | None = None,
+    ) -> None:  # fmt: skip
         """Raises WireError when `address` is not allowed, in use or cannot be made (see `sockets.bind`)."""
         self._station, self._boot = plain(station), boot
         self._numbers: Counter[Topic] = Counter()
         self._last: tuple[int, int | None] = (0, None)
-        self._socket = context.socket(zmq.XPUB)
-        self._socket.setsockopt(zmq.XPUB_VERBOSE, 1)
-        self._socket.setsockopt(zmq.MAXMSGSIZE, LARGEST_SUBSCRIPTION)
-        self._socket.setsockopt(zmq.SNDHWM, HIGH_WATER)
-        self._socket.setsockopt(zmq.LINGER, LINGER_MS)
+        self._context = context
+        self._guard = guard if is_tcp(address) else None
+        self._revocations = self._guard.allowed.revocations if self._guard else 0
+        self._unbound_since: float | None = None
+        self._socket = self._new_socket()
         try:
-            self.address = bind(self._socket, address)
+            self.address = bind(self._socket, address, guard)
         except BaseException:
             self._socket.close()
             raise
@@ -168,6 +175,36 @@ class Publisher(Closing):
             point=point,
         )
         self._send(StatisticsMessage(header))
+
+    def keep_out_revoked(self) -> None:
+        """Cuts all off when somebody's key was revoked: who may, comes back by itself. Call it several times a second.
+
+        Raises WireError when the address cannot be had again.
+        """
+        if self._guard and (found := self._guard.allowed.revocations) != self._revocations:
+            self._revocations = found
+            self._socket.close(linger=0)
+            self._socket = self._new_socket()
+            self._unbound_since = time.monotonic()
+        if self._unbound_since is not None:
+            self._bind_again(self._unbound_since)
+
+    def _bind_again(self, since: float) -> None:
+        """The old socket may still be about to go."""
+        try:
+            bind(self._socket, self.address, self._guard)
+            self._unbound_since = None
+        except WireError:
+            if time.monotonic() - since > REBIND_PATIENCE_S:
+                raise
+
+    def _new_socket(self) -> zmq.Socket[bytes]:
+        socket = self._context.socket(zmq.XPUB)
+        socket.setsockopt(zmq.XPUB_VERBOSE, 1)
+        socket.setsockopt(zmq.MAXMSGSIZE, LARGEST_SUBSCRIPTION)
+        socket.setsockopt(zmq.SNDHWM, HIGH_WATER)
+        socket.setsockopt(zmq.LINGER, LINGER_MS)
+        return socket
 
     def newcomers(self) -> frozenset[Topic]:
         """Topics that somebody has subscribed to since the last call. Raises WireError."""

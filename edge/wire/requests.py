@@ -40,6 +40,7 @@ class ErrorCode(StrEnum):
     UNKNOWN_INSPECTION = "unknown_inspection"
     WRONG_STATE = "wrong_state"
     BUSY = "busy"
+    FORBIDDEN = "forbidden"
     BAD_BUNDLE = "bad_bundle"
     REFUSED = "refused"
     INTERNAL = "internal"

@@ -61,7 +61,7 @@ def test_the_least_that_is_needed_gets_the_documented_defaults(tmp_path) -> None
         "inference": {"threads": 1},
         "trigger": {"kind": "free", "start": "auto"},
         "signal": {"kind": "none", "pass_pin": None, "reject_pin": None, "pulse_ms": 50, "factory": "auto"},
-        "wire": {"results": "", "commands": "", "images": True},
+        "wire": {"results": "", "commands": "", "images": True, "key": None, "allowed": None},
         "quality": None,
     }
 
