@@ -29,6 +29,7 @@ class Inbox:
     def __init__(self, topics: Iterable[Topic], after: str = "") -> None:
         """Raises WireError when `after` is no inspection's id."""
         self._topics = frozenset(topics)
+        self._follows = bool(self._topics & {Topic.RESULT, Topic.VERDICT})
         self._ready: deque[Message] = deque()
         self._held: ResultMessage | StateMessage | None = None
         self._boot, self._sequence = parse_after(after) if after else ("", 0)
@@ -47,13 +48,13 @@ class Inbox:
     @property
     def gap(self) -> Replay | None:
         """What to ask the station for before anything else can go on; None when nothing is missing."""
-        return Replay(f"{self._boot}-{self._sequence}") if self._held else None
+        return Replay(f"{self._boot}-{self._sequence}", maps=Topic.RESULT in self._topics) if self._held else None
 
     def put(self, message: Message) -> None:
         """A message as it was received, while there is no gap."""
         if isinstance(message, StateMessage):
             self.state = message
-        if Topic.RESULT in self._topics and isinstance(message, ResultMessage | StateMessage):
+        if self._follows and isinstance(message, ResultMessage | StateMessage):
             self._held = message
             self._settle()
         else:
@@ -128,7 +129,7 @@ class Inbox:
         self._sequence = max(self._sequence, _before(held))
 
     def _deliver(self, message: Message) -> None:
-        if _topic(message) in self._topics:
+        if _topics(message) & self._topics:
             self._ready.append(message)
 
 
@@ -138,13 +139,14 @@ def _before(message: ResultMessage | StateMessage) -> int:
     return header.sequence if isinstance(message, StateMessage) else header.sequence - 1
 
 
-def _topic(message: Message) -> Topic:
+def _topics(message: Message) -> set[Topic]:
+    """Under which it comes."""
     match message:
         case ResultMessage():
-            return Topic.RESULT
+            return {Topic.RESULT, Topic.VERDICT}
         case ImageMessage():
-            return Topic.IMAGE
+            return {Topic.IMAGE}
         case StateMessage():
-            return Topic.STATE
+            return {Topic.STATE}
         case StatisticsMessage():
-            return Topic.STATISTICS
+            return {Topic.STATISTICS}

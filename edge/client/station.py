@@ -54,7 +54,8 @@ class Station(Closing):
     """Listens from its making on to the topics chosen, and asks. Belongs to one thread.
 
     Each result comes once and in order: what was missed is fetched from the station's journal (`lost` counts what that
-    does not have any more). Images and statistics that were missed are gone.
+    does not have any more). Images and statistics that were missed are gone. With `Topic.VERDICT` in the place of
+    `Topic.RESULT`, results come without their maps.
     """
 
     def __init__(

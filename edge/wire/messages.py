@@ -28,6 +28,7 @@ class Topic(StrEnum):
     """The first frame."""
 
     RESULT = "result"
+    VERDICT = "verdict"
     IMAGE = "image"
     STATE = "state"
     STATISTICS = "statistics"
@@ -128,9 +129,22 @@ class StatisticsHeader(Header, frozen=True, kw_only=True):
     point: Point
 
 
+HEADERS: dict[Topic, type[Header]] = {
+    Topic.RESULT: ResultHeader,
+    Topic.VERDICT: ResultHeader,
+    Topic.IMAGE: ImageHeader,
+    Topic.STATE: StateHeader,
+    Topic.STATISTICS: StatisticsHeader,
+}
+"""The second frame, by topic."""
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class ResultMessage:
-    """Topic `result`. `map_units` is (rows, columns, classes) int8, None when the header's `map` is."""
+    """Topic `result`. `map_units` is (rows, columns, classes) int8, None when the header's `map` is.
+
+    Topic `verdict` is the same without the map: then `map_units` is None though the header says what it is like.
+    """
 
     header: ResultHeader
     map_units: MapUnits | None
@@ -213,6 +227,10 @@ def _result(frames: Sequence[bytes]) -> ResultMessage:
     return ResultMessage(header, map_from_bytes(header, frames[2]))
 
 
+def _verdict(frames: Sequence[bytes]) -> ResultMessage:
+    return ResultMessage(_decode(frames[1], ResultHeader), None)
+
+
 def _image(frames: Sequence[bytes]) -> ImageMessage:
     return ImageMessage(_decode(frames[1], ImageHeader), frames[2])
 
@@ -227,6 +245,7 @@ def _statistics(frames: Sequence[bytes]) -> StatisticsMessage:
 
 _READERS: dict[bytes, tuple[Callable[[Sequence[bytes]], Message], int]] = {
     b"result": (_result, 3),
+    b"verdict": (_verdict, 2),
     b"image": (_image, 3),
     b"state": (_state, 2),
     b"statistics": (_statistics, 2),

@@ -25,7 +25,6 @@ from edge.wire.messages import (
     ImageMessage,
     ImageReference,
     MapShape,
-    Message,
     ResultHeader,
     ResultMessage,
     StateHeader,
@@ -87,7 +86,9 @@ class Publisher(Closing):
         image: ImageReference | None = None,
         classes: Classes = BINARY,
     ) -> None:
-        """Publishes one inspection. `bundle` is the digest of the one that judged it; `output`, `classes` its card's.
+        """Publishes one inspection, under `result` and, without its map, under `verdict`.
+
+        `bundle` is the digest of the one that judged it; `output`, `classes` its card's.
 
         `output` may be None only when there is no map. Raises WireError when the socket is gone.
         """
@@ -116,7 +117,9 @@ class Publisher(Closing):
             classes=classes if classes.many else msgspec.UNSET,
         )
         self._last = (inspection.sequence, captured_ns)
-        self._send(ResultMessage(header, judgement.map_units))
+        frames = encode_message(ResultMessage(header, judgement.map_units))
+        self._send(frames)
+        self._send([Topic.VERDICT.value.encode(), frames[1]])
 
     def image(self, inspection: Inspection, data: bytes, *, bundle: str, encoding: str = "jpeg") -> None:
         """Publishes an inspection's frame, encoded as `data`. Raises ValueError when it has no frame; WireError."""
@@ -136,7 +139,7 @@ class Publisher(Closing):
             height=height,
             width=width,
         )
-        self._send(ImageMessage(header, data))
+        self._send(encode_message(ImageMessage(header, data)))
 
     def state(
         self, state: State, *, bundle: str, counters: Counters, reason: str = "", ended: bool = False,
@@ -160,7 +163,7 @@ class Publisher(Closing):
             warnings=warnings or {},
             faults={name: plain(text) for name, text in faults.items()},
         )
-        self._send(StateMessage(header))
+        self._send(encode_message(StateMessage(header)))
 
     def statistics(self, point: Point, *, bundle: str) -> None:
         """Publishes what process control says of the last group. Raises WireError."""
@@ -174,7 +177,7 @@ class Publisher(Closing):
             bundle=bundle,
             point=point,
         )
-        self._send(StatisticsMessage(header))
+        self._send(encode_message(StatisticsMessage(header)))
 
     def keep_out_revoked(self) -> None:
         """Cuts all off when somebody's key was revoked: who may, comes back by itself. Call it several times a second.
@@ -228,9 +231,9 @@ class Publisher(Closing):
         self._numbers[topic] += 1
         return self._numbers[topic]
 
-    def _send(self, message: Message) -> None:
+    def _send(self, frames: list[bytes]) -> None:
         try:
-            self._socket.send_multipart(encode_message(message), zmq.NOBLOCK)
+            self._socket.send_multipart(frames, zmq.NOBLOCK)
         except zmq.ZMQError as error:
             raise WireError(f"{self.address}: cannot publish: {error.strerror}") from error
 

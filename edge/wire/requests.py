@@ -94,7 +94,9 @@ Command = Status | Start | Stop | Trigger | Decide | Load | Replay
 COMMANDS = frozenset({"status", "start", "stop", "trigger", "decide", "load", "replay"})
 
 
-class _Envelope(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class Envelope(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A request as it is on the wire."""
+
     schema: int
     request_id: RequestId
     command: Command
@@ -162,7 +164,7 @@ def parse_after(inspection: str) -> tuple[str, int]:
 
 def encode_request(request_id: str, command: Command) -> bytes:
     """The frame that asks for `command`."""
-    return msgspec.json.encode(_Envelope(SCHEMA, request_id, command))
+    return msgspec.json.encode(Envelope(SCHEMA, request_id, command))
 
 
 def decode_request(frames: Sequence[bytes]) -> Request | Refusal:
@@ -175,7 +177,7 @@ def decode_request(frames: Sequence[bytes]) -> Request | Refusal:
     if len(data) > LARGEST_REQUEST:
         return Refusal(route, "", ErrorCode.TOO_LARGE, f"{len(data)} bytes; at most {LARGEST_REQUEST}")
     try:
-        envelope = msgspec.json.decode(data, type=_Envelope)
+        envelope = msgspec.json.decode(data, type=Envelope)
     except msgspec.ValidationError as error:
         return _explain(route, data, str(error))
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:

@@ -138,3 +138,15 @@ def test_with_asyncio_silence_is_an_error_too(tmp_path) -> None:
 def test_with_asyncio_an_address_is_checked_too(tmp_path) -> None:
     with pytest.raises(WireError, match="allowed"):
         AsyncStation("udp://x", f"ipc://{tmp_path}/x")
+
+
+def test_a_gateway_gets_verdicts_without_maps_also_those_it_missed(daemon) -> None:
+    topics = (Topic.VERDICT,)
+    with Station(*_addresses(daemon), topics=topics, after=daemon.earlier[0].header.id, timeout_s=WAIT_S) as station:
+        found = list(islice(station.results(WAIT_S), 4))
+        assert [each.header for each in found] == [each.header for each in daemon.earlier[1:]]
+        asked = daemon.station.trigger("F")
+        while found[-1].header.id != asked:
+            found.append(next(station.results(WAIT_S)))
+    assert found[-1].header == daemon.collect(len(daemon.results) + 1)[-1].header
+    assert {each.map_units for each in found} == {None}
