@@ -13,6 +13,7 @@ import zmq.asyncio
 
 from edge.client.inbox import Inbox
 from edge.client.links import (
+    BUSY_PAUSE_S,
     LOAD_TIMEOUT_S,
     RECOVERY_TIMEOUT_S,
     TIMEOUT_S,
@@ -182,7 +183,10 @@ class AsyncStation:
         except CommandRefused as error:
             if error.code == ErrorCode.UNKNOWN_INSPECTION:
                 return None
-            raise
+            if error.code != ErrorCode.BUSY:
+                raise
+        await asyncio.sleep(BUSY_PAUSE_S)
+        return await self._recover(gap)
 
     def _renew(self) -> None:
         self._commands.close()
@@ -191,6 +195,8 @@ class AsyncStation:
 
     async def _ask(self, name: str, data: bytes, limit_s: float) -> Reply | None:
         deadline = time.monotonic() + limit_s
+        if not await self._commands.poll(milliseconds(limit_s), zmq.POLLOUT):  # type: ignore[call-arg]
+            return None
         await self._commands.send(data)
         while await self._commands.poll(milliseconds(deadline - time.monotonic())):
             reply = decode_reply((await self._commands.recv_multipart())[-1])

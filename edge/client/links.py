@@ -19,6 +19,8 @@ LARGEST_MESSAGE = 64 * 1024 * 1024
 TIMEOUT_S = 2.0
 LOAD_TIMEOUT_S = 75.0
 """For `load`: a bundle has a minute to prove itself."""
+BUSY_PAUSE_S = 0.2
+"""Before what was missed is asked for again."""
 RECOVERY_TIMEOUT_S = 30.0
 """For what was missed: the station's disk may be busy."""
 

@@ -10,6 +10,7 @@ import zmq
 
 from edge.client.inbox import Inbox
 from edge.client.links import (
+    BUSY_PAUSE_S,
     LOAD_TIMEOUT_S,
     RECOVERY_TIMEOUT_S,
     TIMEOUT_S,
@@ -198,7 +199,10 @@ class Station(Closing):
         except CommandRefused as error:
             if error.code == ErrorCode.UNKNOWN_INSPECTION:
                 return None
-            raise
+            if error.code != ErrorCode.BUSY:
+                raise
+        time.sleep(BUSY_PAUSE_S)
+        return self._recover(gap)
 
     def _renew(self) -> None:
         """A fresh socket: an unsent request of the old one is dropped with it, and so is a late answer."""
@@ -208,6 +212,8 @@ class Station(Closing):
 
     def _ask(self, name: str, data: bytes, limit_s: float) -> Reply | None:
         deadline = time.monotonic() + limit_s
+        if not self._commands.poll(milliseconds(limit_s), zmq.POLLOUT):
+            return None  # a station that does not know our key leaves us without any connection
         self._commands.send(data)
         while self._commands.poll(milliseconds(deadline - time.monotonic())):
             reply = decode_reply(self._commands.recv_multipart()[-1])

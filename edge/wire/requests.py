@@ -137,11 +137,12 @@ class Reply(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """A valid request. `route` are the frames that lead the answer back."""
+    """A valid request. `route` are the frames that lead the answer back; `user` is the client's public key, if any."""
 
     route: tuple[bytes, ...]
     request_id: str
     command: Command
+    user: str = ""
 
 
 @dataclass(frozen=True, slots=True)
