@@ -83,7 +83,8 @@ class WireConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
             raise ValueError("key and allowed belong together: the station's own key, and who may connect")
         for name, address in (("results", self.results), ("commands", self.commands)):
             try:
-                check_address(address or "ipc:///x", keys=self.key is not None)
+                if address:
+                    check_address(address, keys=self.key is not None)
             except WireError as error:
                 raise ValueError(f"{name} = {error} (key and allowed, see `okng keys new`)") from None
 

@@ -50,7 +50,8 @@ def bind(socket: zmq.Socket[bytes], address: str, guard: Guard | None = None) ->
 def connect(socket: zmq.Socket[bytes], address: str, keys: ClientKeys | None = None) -> None:
     """Connects, on tcp with the `keys` if there are any.
 
-    Raises WireError when the address is not allowed; that nobody listens there shows only in silence."""
+    Raises WireError when the address is not allowed; that nobody listens there shows only in silence.
+    """
     endpoint = check_address(address, keys=keys is not None)
     if endpoint.any_port:
         raise WireError(f"{address}: a port * is for the side that listens; name the port it got")

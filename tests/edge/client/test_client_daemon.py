@@ -3,8 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import re
+import select
+import subprocess
+import sys
 from collections.abc import Iterator
 from itertools import islice
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -150,3 +155,19 @@ def test_a_gateway_gets_verdicts_without_maps_also_those_it_missed(daemon) -> No
             found.append(next(station.results(WAIT_S)))
     assert found[-1].header == daemon.collect(len(daemon.results) + 1)[-1].header
     assert {each.map_units for each in found} == {None}
+
+
+def test_the_ten_lines_of_the_guide_run(daemon) -> None:
+    guide = (Path(__file__).parents[3] / "docs" / "client.md").read_text(encoding="utf-8")
+    (code,) = re.findall(r"```python\n(from edge.client import Decision.*?)```", guide, re.DOTALL)
+    code = code.replace("/run/okng/line-3.results", f"{daemon.folder}/r")
+    code = code.replace("/run/okng/line-3.commands", f"{daemon.folder}/c")
+    with subprocess.Popen([sys.executable, "-u", "-c", code], stdout=subprocess.PIPE, text=True) as program:
+        assert program.stdout
+        assert program.stdout.readline() == "ready\n"
+        while not select.select([program.stdout], [], [], 0.2)[0]:  # until it has joined
+            daemon.station.trigger("G")
+        name, part, *_ = program.stdout.readline().split()
+        program.kill()
+    assert (name.split("-")[0], part) == (daemon.boot, "G")
+    daemon.drain()

@@ -10,7 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.edge.test_daemon import BY_COMMAND, WAIT_S, Running, station_file
+from edge.config import read_config
+from tests.edge.test_daemon import BY_COMMAND, PROGRAM, WAIT_S, Running, station_file
+from tests.edge.test_wire_keys_daemon import client
+from tests.edge.test_wire_keys_daemon import config as keyed  # noqa: F401
 
 EXAMPLE = Path(__file__).parents[3] / "docs" / "examples" / "node"
 
@@ -83,3 +86,26 @@ def test_node_is_told_why_not(example, tmp_path, bundle, capture) -> None:
             timeout=WAIT_S,
         )  # fmt: skip
     assert (done.stdout.split(), done.returncode) == (["halted", "wrong_state", "unknown_command"], 0), done.stderr
+
+
+@pytest.mark.slow
+def test_node_connects_with_keys(example, keyed) -> None:  # noqa: F811
+    wire, folder = read_config(keyed).wire, keyed.parent
+    addresses = [address.replace("0.0.0.0", "127.0.0.1") for address in (wire.results, wire.commands)]
+    keys = {
+        "OKNG_KEY": str(folder / "gateway.wire-secret"),
+        "OKNG_STATION_KEY": str(folder / "one.wire-public"),
+    }
+    with subprocess.Popen([*PROGRAM, str(keyed)]) as daemon, client(keyed, "ann") as ann:
+        try:
+            ann.wait_joined()
+            start = f"{ann.status().boot}-0"
+            asked = ann.trigger("A-1")
+            done = subprocess.run(
+                ["node", "watch.js", *addresses, "1", start], cwd=example, env=os.environ | keys, capture_output=True,
+                text=True, check=False, timeout=WAIT_S,
+            )  # fmt: skip
+        finally:
+            daemon.terminate()
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)["id"] == asked
