@@ -20,6 +20,7 @@ from edge.inspector import InFlightError, Inspector
 from edge.journal.journal import Journal
 from edge.life import Life
 from edge.recipes import read_recipe, recipe_file
+from edge.recovery import replay
 from edge.shadow import Shadow
 from edge.triggers import Triggers, Untaken
 from edge.wire.commands import CommandServer
@@ -30,6 +31,7 @@ from edge.wire.requests import (
     Golden,
     Interlock,
     Load,
+    Replay,
     Request,
     Rollback,
     Start,
@@ -114,6 +116,8 @@ class Commander:
                 return self._trigger(part)
             case Decide() as decide:
                 return self._decide(decide, request.request_id)
+            case Replay() as asked:
+                return self._replay(asked)
         raise Refused(ErrorCode.UNKNOWN_COMMAND, "not a command of this station")
 
     def _status(self) -> dict[str, Any]:
@@ -154,6 +158,12 @@ class Commander:
         if trigger is Untaken.OVERRUN:
             raise Refused(ErrorCode.BUSY, "too many triggers wait for their frame")
         return {"inspection": Inspection.name(self._journal.boot_id, trigger.sequence)}
+
+    def _replay(self, asked: Replay) -> dict[str, Any]:
+        found = replay(self._journal, asked)
+        if found is None:
+            raise Refused(ErrorCode.UNKNOWN_INSPECTION, f"the journal has no boot {asked.after[:8]}")
+        return msgspec.structs.asdict(found)
 
     def _change_bundle(self, request: Request, command: Load | Rollback) -> None:
         """Begins; the answer comes when the bundle judges, or is refused."""

@@ -13,6 +13,8 @@ from edge.contract.line import ModbusConfig, PartsConfig, SignalConfig, TriggerC
 from edge.contract.quality import QualityReference
 from edge.contract.runtime import EDGE_TPU, Delegate, Runtime
 from edge.contract.settings import PathText, RecipeName, read_settings
+from edge.errors import WireError
+from edge.wire.addresses import check_address
 
 
 class CameraConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -65,6 +67,20 @@ class WireConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     commands: str = ""
     images: bool = True
     """Publish each frame as JPEG under the topic `image`."""
+    key: PathText | None = None
+    """The station's own NAME.wire-secret: tcp is for those in `allowed` alone, and may go beyond this machine."""
+    allowed: PathText | None = None
+    """The file of who may connect, made by `okng keys allow`."""
+
+    def __post_init__(self) -> None:
+        if (self.key is None) != (self.allowed is None):
+            raise ValueError("key and allowed belong together: the station's own key, and who may connect")
+        for name, address in (("results", self.results), ("commands", self.commands)):
+            try:
+                if address:
+                    check_address(address, keys=self.key is not None)
+            except WireError as error:
+                raise ValueError(f"{name} = {error} (key and allowed, see `okng keys new`)") from None
 
 
 class JournalConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -111,7 +127,7 @@ class StationConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     trusted_keys: Annotated[tuple[PathText, ...], msgspec.Meta(min_length=1)] | None = None
     """Files of public keys: only bundles signed by one of them are run. None: any bundle that proves itself is."""
     shadow: PathText | None = None
-    """A bundle that judges the same frames beside the other, and drives nothing."""
+    """A bundle that judges the same frames beside the other, and drives nothing; not those a recipe inspects."""
     inference: InferenceConfig = InferenceConfig()
     trigger: TriggerConfig = TriggerConfig()
     signal: SignalConfig = SignalConfig()
@@ -163,11 +179,18 @@ def read_config(path: Path) -> StationConfig:
     here = path.absolute().parent
     journal = msgspec.structs.replace(config.journal, folder=str(here / config.journal.folder))
     keys = config.trusted_keys and tuple(str(here / key) for key in config.trusted_keys)
-    shadow = config.shadow and str(here / config.shadow)
+    shadow = _beside(here, config.shadow)
     inference = config.inference
     if "/" in inference.delegate:
         inference = msgspec.structs.replace(inference, delegate=str(here / inference.delegate))
+    wire = msgspec.structs.replace(
+        config.wire, key=_beside(here, config.wire.key), allowed=_beside(here, config.wire.allowed)
+    )
     return msgspec.structs.replace(
         config, bundle=str(here / config.bundle), recipes=str(here / config.recipes), journal=journal,
-        trusted_keys=keys, shadow=shadow, inference=inference,
+        trusted_keys=keys, shadow=shadow, inference=inference, wire=wire,
     )  # fmt: skip
+
+
+def _beside(here: Path, path: str | None) -> str | None:
+    return None if path is None else str(here / path)

@@ -34,7 +34,7 @@ from edge.bundles import BundleStore
 from edge.camera import Camera, Patience, camera_from_uri, watch_camera
 from edge.changeover import last_changeover, own_bundle
 from edge.commander import Commander
-from edge.config import CameraConfig, JournalConfig, StationConfig
+from edge.config import CameraConfig, JournalConfig, StationConfig, WireConfig
 from edge.contract.bundle import Bundle, read_bundle
 from edge.contract.events import Event, InterlockEvent
 from edge.contract.recipe import Recipe
@@ -59,7 +59,10 @@ from edge.shadow import Shadow
 from edge.systemd import Notifier
 from edge.trial import Trial
 from edge.triggers import Triggers
+from edge.wire.allowed import AllowList
 from edge.wire.commands import CommandServer
+from edge.wire.guard import Guard as WireGuard
+from edge.wire.keys import read_wire_key
 from edge.wire.publisher import Publisher
 from edge.wiring import (
     code_reader,
@@ -132,10 +135,13 @@ class Daemon:
         stack.enter_context(loader)
         loader.begin_first(own or Path(config.bundle))
         context = stack.enter_context(zmq.Context())
+        guard = wire_guard(context, config.wire)
+        if guard:
+            stack.enter_context(guard)
         publisher = stack.enter_context(
-            Publisher(context, config.results_address, station=config.station, boot=journal.boot_id)
+            Publisher(context, config.results_address, station=config.station, boot=journal.boot_id, guard=guard)
         )
-        server = stack.enter_context(CommandServer(context, config.commands_address))
+        server = stack.enter_context(CommandServer(context, config.commands_address, guard))
         camera = stack.enter_context(station_camera(config.camera))
         if link := modbus_link(config):
             stack.enter_context(link)
@@ -268,6 +274,14 @@ def refused_changeover(journal: Journal) -> InterlockEvent | None:
     found = [noted.event for noted in journal.reader.events("interlock")]
     asked = [event for event in found if isinstance(event, InterlockEvent) and event.occasion in _ANSWERS]
     return asked[-1] if asked and not asked[-1].passed else None
+
+
+def wire_guard(context: zmq.Context[zmq.Socket[bytes]], config: WireConfig) -> WireGuard | None:
+    """Who decides who gets in over tcp, where a station file asks for it."""
+    if config.key is None or config.allowed is None:
+        return None
+    own = read_wire_key(Path(config.key))
+    return WireGuard(context, own, AllowList(Path(config.allowed), own.public))
 
 
 def image_rule(config: JournalConfig) -> ImageRule:

@@ -15,7 +15,7 @@ OkngError                 exit status 1
 │       └── InvokeHangs   6   the model was begun and does not end
 ├── JournalError          4   the record cannot be kept, so nothing may be published
 └── WireError             2   an address cannot be used, or the other side does not answer
-    └── CommandRefused    2   the station answered no (in edge.wire.client, with its code)
+    └── CommandRefused    2   the station answered no (in edge.client, with its code)
 
 A message is one line: what is wrong, where, and what to do. The command line prints it without a traceback.
 """

@@ -169,10 +169,10 @@ class Inspector:
 
     def show_golden(self, label: Label) -> tuple[Inspection, InterlockEvent]:
         """Inspects the known part in front of the camera. Of the line thread. Raises InFlightError."""
-        if self._triggers.waiting:
+        trigger = self._triggers.alone()
+        if trigger is None:
             raise InFlightError
         self._life.count_trigger()
-        trigger = self._triggers.now()
         found = self._inspect_after(trigger, label)
         event = self._guard.shown(self._pipeline.judge, label, found.judgement)
         self._show_guard()

@@ -54,10 +54,10 @@ class Process:
         for point in points:
             self._publish(point)
 
-    def publish_again(self) -> None:
-        """The last point, if it was not published for a while."""
+    def publish_again(self, *, at_once: bool = False) -> None:
+        """The last point, if it was not published for a while, or `at_once`."""
         point = self._control.memory.point
-        if point and time.monotonic() >= self._next:
+        if point and (at_once or time.monotonic() >= self._next):
             self._publish(point)
 
     def _see(self, inspection: Inspection) -> Point | None:

@@ -8,9 +8,13 @@ import queue
 import threading
 import time
 
+import msgspec
+
 from edge.contract.bundle import Bundle
+from edge.contract.cam import Thresholds
 from edge.contract.events import ChangeoverEvent, Event
 from edge.contract.preprocess import Region
+from edge.contract.reading import Reading
 from edge.contract.types import Inspection
 from edge.journal.images import ImageFormat, ImageRule, encode_image
 from edge.journal.journal import Journal
@@ -20,7 +24,7 @@ from edge.process import Process
 from edge.quality import QualityWatch, measure_quality
 from edge.shadow import Shadow
 from edge.trial import Trial
-from edge.wire.messages import Counters, ImageReference
+from edge.wire.messages import Counters, ImageReference, Topic
 from edge.wire.publisher import Publisher
 
 log = logging.getLogger(__name__)
@@ -58,6 +62,8 @@ class Recorder:
         while not self._life.ending.is_set() or self._goes_on(source) or not self._results.empty():
             self._life.progress(self.name)
             self._publish_events()
+            self._publisher.keep_out_revoked()
+            self._greet(self._publisher.newcomers())
             if batch := self._next_batch():
                 self._record(batch)
             if self._next:
@@ -95,6 +101,13 @@ class Recorder:
         self._journal.tidy()
         for name, text in self._journal.faults.items():
             self._life.fault(name, text)
+
+    def _greet(self, newcomers: frozenset[Topic]) -> None:
+        """Whoever has just subscribed gets the last state and the last statistics at once."""
+        if Topic.STATE in newcomers:
+            self.publish_state()
+        if Topic.STATISTICS in newcomers:
+            self._process.publish_again(at_once=True)
 
     def publish_state(self) -> None:
         """Publishes how the station is now."""
@@ -143,17 +156,27 @@ class Recorder:
     def _entry(self, inspection: Inspection) -> Entry:
         frame, form = inspection.frame, self._rule.form
         if frame is None or not self._rule.keeps(inspection.judgement.verdict, inspection.sequence):
-            return Entry(inspection, self._bundle.digest)
-        return Entry(inspection, self._bundle.digest, encode_image(frame.pixels, form), form.suffix)
+            return Entry(inspection, self._bundle.digest, reading=self._reading(inspection))
+        image = encode_image(frame.pixels, form)
+        return Entry(inspection, self._bundle.digest, image, form.suffix, self._reading(inspection))
+
+    def _reading(self, inspection: Inspection) -> bytes:
+        """What `_publish` says beside the inspection, for the journal: from it a result can be published again."""
+        card = self._bundle.card
+        return msgspec.json.encode(Reading.of(card.output, self._thresholds(inspection), card.kinds))
+
+    def _thresholds(self, inspection: Inspection) -> Thresholds:
+        card, recipe = self._bundle.card, inspection.recipe
+        return recipe.thresholds(card) if recipe else card.thresholds
 
     def _publish(self, inspection: Inspection, done: Recorded) -> None:
         judgement = inspection.judgement
         log.debug("%s %s %s score %s", inspection.id, inspection.part, judgement.verdict, judgement.score)
         reference = ImageReference(done.image.sha256, done.image.path) if done.image else None
-        card, recipe = self._bundle.card, inspection.recipe
+        card = self._bundle.card
         self._publisher.result(
             inspection, bundle=self._bundle.digest, output=card.output, image=reference, classes=card.kinds,
-            thresholds=recipe.thresholds(card) if recipe else card.thresholds,
+            thresholds=self._thresholds(inspection),
         )  # fmt: skip
         if self._publish_images and inspection.frame is not None:
             jpeg = encode_image(inspection.frame.pixels, ImageFormat.JPEG)

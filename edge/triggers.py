@@ -91,6 +91,11 @@ class Triggers:
             self._waiting.put_nowait(trigger)
             return trigger
 
+    def alone(self) -> Trigger | None:
+        """As `now`, unless another one waits: it would get its result after this one, and has the lower number."""
+        with self._guard:
+            return None if self.waiting else self.now()
+
     @property
     def waiting(self) -> bool:
         """Whether any is to be served yet."""

@@ -75,7 +75,9 @@ class Book:
         images: list[StoredImage] = []
         try:
             recorded = [self._acknowledgement(entry, images) for entry in entries]
+            readings = {(entry.reading_digest, entry.reading.decode()) for entry in entries if entry.reading}
             with transaction(self._connection):
+                self._connection.executemany("INSERT OR IGNORE INTO readings VALUES (?, ?)", readings)
                 rows = [
                     values(entry, done, self._settings_of(entry.inspection.recipe))
                     for entry, done in zip(entries, recorded, strict=True)

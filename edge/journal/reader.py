@@ -29,8 +29,11 @@ _DECISIONS = """
     SELECT boot_id, sequence, decision, operator, reason AS decision_reason, request_id, decided_ns
     FROM decisions WHERE boot_id = ? AND sequence = ? ORDER BY number
 """
-
-
+_LAST_UP_TO = "SELECT number FROM inspections WHERE boot_id = ? AND sequence <= ? ORDER BY sequence DESC LIMIT 1"
+_FIRST_OF_BOOT = "SELECT number FROM inspections WHERE boot_id = ? ORDER BY sequence LIMIT 1"
+_FIRST_AFTER_BOOT = """
+    SELECT number FROM inspections JOIN boots AS b USING (boot_id) WHERE b.rowid > ? ORDER BY number LIMIT 1
+"""
 _TOTALS = """
     SELECT sum(protected_ns IS NOT NULL) AS protected,
         sum(verdict = 'review' AND NOT EXISTS
@@ -117,6 +120,29 @@ class JournalReader(Closing):
         """The settings with this digest, as JSON; None when the journal has none of it."""
         found = self._read("SELECT settings FROM recipes WHERE digest = ?", digest)
         return str(found[0][0]) if found else None
+
+    def reading(self, digest: str) -> str | None:
+        """How to read map and score of the rows with this digest, as JSON; None when the journal has none of it."""
+        found = self._read("SELECT reading FROM readings WHERE digest = ?", digest)
+        return str(found[0][0]) if found else None
+
+    def number_before(self, boot_id: str, sequence: int) -> int | None:
+        """A row number: all rows above it were recorded after that inspection, also where it is no longer there.
+
+        None when the journal has never had that boot.
+        """
+        boot = self._read("SELECT rowid FROM boots WHERE boot_id = ?", boot_id)
+        if not boot:
+            return None
+        if found := self._read(_LAST_UP_TO, boot_id, sequence):
+            return int(found[0][0])
+        found = self._read(_FIRST_OF_BOOT, boot_id) or self._read(_FIRST_AFTER_BOOT, boot[0][0])
+        return int(found[0][0]) - 1 if found else self.newest()
+
+    def boots_from(self, boot_id: str) -> list[str]:
+        """That boot and all later ones, oldest first; none when the journal has never had it."""
+        query = "SELECT boot_id FROM boots WHERE rowid >= (SELECT rowid FROM boots WHERE boot_id = ?) ORDER BY rowid"
+        return [str(found[0]) for found in self._read(query, boot_id)]
 
     def remembered(self, bundle: str) -> Remembered | None:
         """What process control remembered of a bundle; None when it never did."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import sqlite3
 from dataclasses import dataclass
+from hashlib import sha256
 
 import msgspec
 import numpy as np
@@ -19,12 +20,21 @@ _ID = re.compile(r"([0-9a-f]{8})-([0-9]{1,18})")
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One inspection to record, judged by the bundle with this digest. `image` is the frame, already encoded."""
+    """One inspection to record, judged by the bundle with this digest. `image` is the frame, already encoded.
+
+    `reading` is how to read map and score (`edge.contract.reading`), as JSON.
+    """
 
     inspection: Inspection
     bundle: str
     image: bytes | None = None
     suffix: str = ".png"
+    reading: bytes = b""
+
+    @property
+    def reading_digest(self) -> str:
+        """Empty when there is none."""
+        return sha256(self.reading).hexdigest() if self.reading else ""
 
     def __post_init__(self) -> None:
         if self.suffix not in SUFFIXES:
@@ -60,10 +70,11 @@ class Row:
 
     Times are Unix, in nanoseconds; `map_units` is (rows, columns, classes) int8; `image_path` is relative to the
     journal's folder, and the file is there until `image_removed_ns`. `recipe` is the digest of the settings it was
-    inspected with (`JournalReader.recipe`), empty in rows from before there were any; `recipe_name` is the product's,
-    empty where there was none. `region`, `looks` and `golden` are as in `edge.contract.types`. `kind` is what the part
-    was named as, None where the bundle tells no kinds apart. `decision` is the latest one. For FAULT, `score`, `kind`
-    and `map_units` are None, and where no frame came `frame_index` and `captured_ns` are too.
+    inspected with (`JournalReader.recipe`), `reading` that of how to read map and score (`JournalReader.reading`); both
+    are empty in rows from before there were any. `recipe_name` is the product's, empty where there was none. `region`,
+    `looks` and `golden` are as in `edge.contract.types`. `kind` is what the part was named as, None where the bundle
+    tells no kinds apart. `decision` is the latest one. For FAULT, `score`, `kind` and `map_units` are None, and where
+    no frame came `frame_index` and `captured_ns` are too.
     """
 
     number: int
@@ -94,6 +105,7 @@ class Row:
     region: NamedRegion | None
     looks: tuple[LookResult, ...]
     golden: Label | None
+    reading: str
 
     @property
     def id(self) -> str:
@@ -164,6 +176,7 @@ def values(entry: Entry, recorded: Recorded, recipe: str) -> dict[str, object]:
         "region": _json(judgement.region),
         "looks": _json(judgement.looks or None),
         "golden": inspection.golden,
+        "reading": entry.reading_digest,
     }
 
 
@@ -206,6 +219,7 @@ def _row(found: sqlite3.Row) -> Row:
         region=msgspec.json.decode(found["region"], type=NamedRegion) if found["region"] else None,
         looks=msgspec.json.decode(found["looks"] or "[]", type=tuple[LookResult, ...]),
         golden=found["golden"],
+        reading=found["reading"],
     )
 
 

@@ -96,6 +96,8 @@ _FOURTH = (
     "ALTER TABLE inspections ADD COLUMN region TEXT",
     "ALTER TABLE inspections ADD COLUMN looks TEXT",
     "ALTER TABLE inspections ADD COLUMN golden TEXT",
+    "ALTER TABLE inspections ADD COLUMN reading TEXT NOT NULL DEFAULT ''",
+    "CREATE TABLE readings (digest TEXT NOT NULL PRIMARY KEY, reading TEXT NOT NULL) STRICT, WITHOUT ROWID",
     """CREATE TABLE events (
         number      INTEGER PRIMARY KEY AUTOINCREMENT,
         boot_id     TEXT NOT NULL REFERENCES boots (boot_id),
@@ -122,10 +124,11 @@ _FOURTH = (
         PRIMARY KEY (bundle, shadow, verdict, said)
     ) STRICT, WITHOUT ROWID""",
 )
-"""What was inspected by which recipe, what happens beside inspections, what a shadow bundle said of the same frames.
+"""What was inspected by which recipe, how to read its map and score so that it can be published again as it was, what
+happens beside inspections, and what a shadow bundle said of the same frames.
 
-`region`, `looks` and `content` are JSON. `said` in `shadow_counts` is the shadow's verdict, or 'dropped' where it had
-no time; `disagreements` go with their inspections, the counts stay.
+`region`, `looks`, `content`, and `reading` in `readings`, are JSON. `said` in `shadow_counts` is the shadow's verdict,
+or 'dropped' where it had no time; `disagreements` go with their inspections, the counts stay.
 """
 
 MIGRATIONS: tuple[tuple[str, ...], ...] = (_FIRST, _RETENTION, _KIND, _FOURTH)

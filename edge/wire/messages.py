@@ -30,6 +30,7 @@ class Topic(StrEnum):
     """The first frame."""
 
     RESULT = "result"
+    VERDICT = "verdict"
     IMAGE = "image"
     STATE = "state"
     STATISTICS = "statistics"
@@ -150,9 +151,23 @@ class EventHeader(Header, frozen=True, kw_only=True):
     event: Event
 
 
+HEADERS: dict[Topic, type[Header]] = {
+    Topic.RESULT: ResultHeader,
+    Topic.VERDICT: ResultHeader,
+    Topic.IMAGE: ImageHeader,
+    Topic.STATE: StateHeader,
+    Topic.STATISTICS: StatisticsHeader,
+    Topic.EVENT: EventHeader,
+}
+"""The second frame, by topic."""
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class ResultMessage:
-    """Topic `result`. `map_units` is (rows, columns, classes) int8, None when the header's `map` is."""
+    """Topic `result`. `map_units` is (rows, columns, classes) int8, None when the header's `map` is.
+
+    Topic `verdict` is the same without the map: then `map_units` is None though the header says what it is like.
+    """
 
     header: ResultHeader
     map_units: MapUnits | None
@@ -223,15 +238,24 @@ def decode_message(frames: Sequence[bytes]) -> Message:
     return reader(frames)
 
 
-def _result(frames: Sequence[bytes]) -> ResultMessage:
-    header = _decode(frames[1], ResultHeader)
-    shape, data = header.map, frames[2]
+def map_from_bytes(header: ResultHeader, data: bytes) -> MapUnits | None:
+    """The map of a result, None where it has none. Raises WireError when the bytes are not what the header says."""
+    shape = header.map
     size = math.prod((shape.rows, shape.columns, shape.classes)) if shape else 0
     if len(data) != size:
         raise WireError(f"result {header.id[:40]}: a map of {len(data)} bytes where its header says {size}")
     if shape is None:
-        return ResultMessage(header, None)
-    return ResultMessage(header, np.frombuffer(data, np.int8).reshape(shape.rows, shape.columns, shape.classes))
+        return None
+    return np.frombuffer(data, np.int8).reshape(shape.rows, shape.columns, shape.classes)
+
+
+def _result(frames: Sequence[bytes]) -> ResultMessage:
+    header = _decode(frames[1], ResultHeader)
+    return ResultMessage(header, map_from_bytes(header, frames[2]))
+
+
+def _verdict(frames: Sequence[bytes]) -> ResultMessage:
+    return ResultMessage(_decode(frames[1], ResultHeader), None)
 
 
 def _image(frames: Sequence[bytes]) -> ImageMessage:
@@ -252,6 +276,7 @@ def _event(frames: Sequence[bytes]) -> EventMessage:
 
 _READERS: dict[bytes, tuple[Callable[[Sequence[bytes]], Message], int]] = {
     b"result": (_result, 3),
+    b"verdict": (_verdict, 2),
     b"image": (_image, 3),
     b"state": (_state, 2),
     b"statistics": (_statistics, 2),

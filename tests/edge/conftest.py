@@ -15,6 +15,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+import zmq
 
 from tests.edge.kinds import write_kinds_bundle
 from trainer.synthesize.part import KINDS, synthesize_part
@@ -122,3 +123,11 @@ def okng(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> 
     yield call
     for number, handler in handlers.items():
         signal.signal(number, handler)
+
+
+@pytest.fixture
+def context() -> Iterator[zmq.Context[zmq.Socket[bytes]]]:
+    """ZeroMQ, whose sockets all close at the end."""
+    made = zmq.Context()
+    yield made
+    made.destroy(linger=0)

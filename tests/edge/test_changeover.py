@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from edge.client import CommandRefused, Station
 from edge.config import read_config
 from edge.contract.bundle import read_bundle
 from edge.contract.cam import Thresholds
@@ -17,7 +18,6 @@ from edge.contract.types import State, Verdict
 from edge.daemon import open_journal, refused_changeover, station_recipe
 from edge.errors import ConfigError
 from edge.journal.reader import JournalReader
-from edge.wire.client import CommandRefused, Station
 from edge.wire.messages import Topic
 from edge.wire.requests import Changeover, Interlock, Load, Start, Status, Trigger
 from tests.edge.test_daemon import BY_COMMAND, ON_START, WAIT_S, Running, refused, station_file

@@ -15,9 +15,9 @@ import pytest
 from edge import __version__
 from edge.cli import NEEDS_TRAINING_EXTRA, _shown
 from edge.cli import okng as program
+from edge.client import Station
 from edge.contract.types import Signal, Verdict
 from edge.errors import BundleError, CameraError, ConfigError, JournalError, OkngError
-from edge.wire.client import Station
 from edge.wire.messages import ResultHeader, ResultMessage
 
 PROGRAM = [sys.executable, "-m", "edge.cli"]

@@ -88,7 +88,7 @@ def test_the_least_that_is_needed_gets_the_documented_defaults(tmp_path) -> None
         },
         "modbus": None,
         "parts": {"ids": "trigger", "code": "qr", "region": {"left": 0.0, "top": 0.0, "width": 1.0, "height": 1.0}},
-        "wire": {"results": "", "commands": "", "images": True},
+        "wire": {"results": "", "commands": "", "images": True, "key": None, "allowed": None},
         "interlock": {"at": (), "every_h": None, "parts": ()},
         "quality": None,
     }

@@ -20,6 +20,7 @@ import numpy as np
 import pytest
 
 from edge.camera import FileCamera
+from edge.client import CommandRefused, Station
 from edge.contract.bundle import read_bundle
 from edge.contract.images import read_image
 from edge.contract.types import Decision, Frame, Inspection, Signal, State, Verdict
@@ -32,7 +33,6 @@ from edge.life import Life
 from edge.line import NoSignal
 from edge.pipeline import Pipeline
 from edge.triggers import Triggers, Untaken
-from edge.wire.client import CommandRefused, Station
 from edge.wire.messages import ImageMessage, ResultMessage, Topic
 from edge.wire.requests import Decide, Start, Status, Stop, Trigger
 

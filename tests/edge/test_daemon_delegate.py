@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from edge.client import Station
 from edge.contract.types import Signal, Verdict
-from edge.wire.client import Station
 from edge.wire.requests import Load, Start, Status, Trigger
 from tests.edge.test_daemon import BY_COMMAND, GATE, ON_START, WAIT_S, Running, station_file
 from tests.edge.test_load import another

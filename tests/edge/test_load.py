@@ -13,10 +13,10 @@ from pathlib import Path
 import pytest
 from msgspec import UNSET
 
+from edge.client import CommandRefused, Station
 from edge.contract.bundle import MODEL, PROVENANCE, read_bundle, sign_bundle
 from edge.contract.keys import make_key, read_signing_key
 from edge.contract.types import Verdict
-from edge.wire.client import CommandRefused, Station
 from edge.wire.requests import Load, Start, Status, Trigger
 from tests.edge.kinds import KINDS
 from tests.edge.test_daemon import BY_COMMAND, ON_START, WAIT_S, Running, refused, station_file

@@ -20,12 +20,12 @@ from pathlib import Path
 import msgspec
 import pytest
 
+from edge.client import CommandRefused
 from edge.contract.bundle import MODEL, SIGNATURE, read_bundle, sign_bundle
 from edge.contract.keys import make_key, read_signing_key
 from edge.contract.signature import PublicKey
 from edge.errors import BundleError
 from edge.inference.verify import Proof, verify_in_child
-from edge.wire.client import CommandRefused
 from edge.wire.requests import Load, Status, Trigger
 from tests.edge.mutants import KINDS, mutants
 from tests.edge.test_daemon import BY_COMMAND, Running, station_file

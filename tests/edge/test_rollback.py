@@ -14,13 +14,13 @@ import msgspec
 import pytest
 
 from edge.bundles import BundleStore
+from edge.client import CommandRefused, Station
 from edge.contract.bundle import MODEL, PROVENANCE, read_bundle
 from edge.contract.events import JudgeEvent
 from edge.contract.preprocess import Region
 from edge.contract.types import Verdict
 from edge.errors import WireError
 from edge.journal.reader import JournalReader
-from edge.wire.client import CommandRefused, Station
 from edge.wire.messages import Topic
 from edge.wire.requests import Load, Rollback, Start, Status
 from tests.edge.test_daemon import BY_COMMAND, ON_START, WAIT_S, Running, station_file

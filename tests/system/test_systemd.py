@@ -12,9 +12,9 @@ from pathlib import Path
 
 import pytest
 
+from edge.client import Station
 from edge.errors import UsageError
 from edge.shipped import shipped_bundle
-from edge.wire.client import Station
 from edge.wire.messages import ResultMessage
 from tests.system.machine import ROOT, Machine, Unit, until, why_not
 from trainer.synthesize import write_dataset
