@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,13 +13,13 @@ from edge.changeover import Changeover, Takeover, own_bundle
 from edge.contract.bundle import Bundle
 from edge.contract.events import JudgeEvent, JudgeNews
 from edge.contract.recipe import Recipe
-from edge.contract.signature import PublicKey
 from edge.errors import BundleError, ConfigError, OkngError
 from edge.happened import DelegateWatch, tell
-from edge.inspector import InFlightError, Inspector
+from edge.inspector import Inspector
 from edge.journal.journal import Journal
 from edge.life import Life
 from edge.loader import Loader
+from edge.orders import InFlightError
 from edge.trial import Trial
 
 if TYPE_CHECKING:
@@ -47,27 +47,6 @@ class Wish:
     reason: str = ""
     lost: FallbackJudge | None = None
     recipe: Recipe | None = None
-
-
-def settle(
-    store: BundleStore, loader: Loader, bundle: Bundle, trusted: Sequence[PublicKey], journal: Journal, life: Life
-) -> None:
-    """At a start: what judges is kept and recorded. That it is not the one that was wanted is a fault."""
-    before, configured = store.record, loader.configured
-    unchanged = before is not None and configured == before.configured
-    wanted = before.active if before and unchanged else configured
-    try:
-        store.keep(bundle, trusted)
-        store.begin(bundle.digest if configured == bundle.digest or not before else before.configured, bundle.digest)
-        store.tidy()
-    except (OkngError, OSError) as error:
-        life.fault("bundle_not_kept", f"no other bundle can take over: {error}")
-    if bundle.digest == wanted:
-        return
-    text = f"{bundle.card.name} ({bundle.short}) judges instead: {loader.refusals[0]}"
-    name: JudgeNews = "bundle_rolled_back" if unchanged else "bundle_refused"
-    tell(journal, life, JudgeEvent(name, bundle.digest, text), logging.WARNING)
-    life.fault(name, text)
 
 
 class Activator:

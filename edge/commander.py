@@ -16,9 +16,10 @@ from edge.activator import Activator, Answer
 from edge.contract.bundle import Bundle
 from edge.contract.types import Inspection, Label, State
 from edge.errors import BundleError, ConfigError, JournalError, UsageError
-from edge.inspector import InFlightError, Inspector
+from edge.inspector import Inspector
 from edge.journal.journal import Journal
 from edge.life import Life
+from edge.orders import InFlightError
 from edge.recipes import read_recipe, recipe_file
 from edge.recovery import replay
 from edge.shadow import Shadow

@@ -26,18 +26,16 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import msgspec
 import zmq
 
-from edge.activator import Activator, settle
+from edge.activator import Activator
 from edge.bundles import BundleStore
-from edge.camera import Camera, Patience, camera_from_uri, watch_camera
-from edge.changeover import last_changeover, own_bundle
+from edge.camera import Camera
+from edge.changeover import own_bundle
 from edge.commander import Commander
-from edge.config import CameraConfig, JournalConfig, StationConfig, WireConfig
+from edge.config import StationConfig
 from edge.contract.bundle import Bundle, read_bundle
-from edge.contract.events import Event, InterlockEvent
-from edge.contract.recipe import Recipe
+from edge.contract.events import Event
 from edge.contract.signature import read_public_key
 from edge.contract.types import Inspection, State
 from edge.deadline import TimedPipeline
@@ -45,24 +43,19 @@ from edge.errors import BundleError, ConfigError, HardwareError, InvokeHangs
 from edge.guard import Guard
 from edge.inspector import Inspector
 from edge.interlock import Interlock
-from edge.journal.images import ImageFormat, ImagePolicy, ImageRule
 from edge.journal.journal import Journal
-from edge.journal.retention import Bounds
 from edge.life import Life
 from edge.line import LineSignal, NoSignal, TriggerSource
-from edge.loader import Loader
+from edge.loader import Loader, settle
+from edge.opening import image_rule, open_journal, refused_changeover, station_camera, station_recipe, wire_guard
 from edge.quality import QualityWatch
-from edge.recipes import read_recipe, recipe_file
 from edge.recorder import Recorder
 from edge.schedule import Schedule
 from edge.shadow import Shadow
 from edge.systemd import Notifier
 from edge.trial import Trial
 from edge.triggers import Triggers
-from edge.wire.allowed import AllowList
 from edge.wire.commands import CommandServer
-from edge.wire.guard import Guard as WireGuard
-from edge.wire.keys import read_wire_key
 from edge.wire.publisher import Publisher
 from edge.wiring import (
     code_reader,
@@ -85,8 +78,6 @@ LOOK_S = 0.3
 STUCK_S = 30.0
 """A thread silent for longer is stuck, where systemd says nothing else."""
 END_PATIENCE_S = 15.0
-_ANSWERS = ("changeover", "command")
-"""Occasions on which a person, or the line's controller, was told what the interlock said."""
 
 
 class Daemon:
@@ -248,48 +239,3 @@ class Daemon:
         counts = ", ".join(f"{count} {verdict}" for verdict, count in sorted(now.results.items()))
         faults = "; ".join(["", *now.faults.values()])
         return f"{now.state}{f' ({now.reason})' if now.reason else ''}; {counts or 'no results yet'}{faults}"
-
-
-def open_journal(config: StationConfig) -> Journal:
-    """The journal that a station file asks for; each row says with which settings it was made."""
-    keep = config.journal
-    size = int(keep.keep_gb * 1e9) if keep.keep_gb else None
-    bounds = Bounds(size, keep.keep_days, keep.keep_inspections)
-    settings = msgspec.json.encode(config)
-    return Journal.open(Path(keep.folder), station=config.station, settings=settings, bounds=bounds)
-
-
-def station_recipe(config: StationConfig, journal: Journal) -> Recipe | None:
-    """The recipe to start with: that of the last changeover, or the station file's where it names another since.
-
-    Raises ConfigError.
-    """
-    configured, last = config.recipe or "", last_changeover(journal)[1]
-    name = last.recipe if last and last.configured == configured else configured
-    return read_recipe(recipe_file(Path(config.recipes), name)) if name else None
-
-
-def refused_changeover(journal: Journal) -> InterlockEvent | None:
-    """What the last changeover was refused for, if nobody has had the known frames judged since."""
-    found = [noted.event for noted in journal.reader.events("interlock")]
-    asked = [event for event in found if isinstance(event, InterlockEvent) and event.occasion in _ANSWERS]
-    return asked[-1] if asked and not asked[-1].passed else None
-
-
-def wire_guard(context: zmq.Context[zmq.Socket[bytes]], config: WireConfig) -> WireGuard | None:
-    """Who decides who gets in over tcp, where a station file asks for it."""
-    if config.key is None or config.allowed is None:
-        return None
-    own = read_wire_key(Path(config.key))
-    return WireGuard(context, own, AllowList(Path(config.allowed), own.public))
-
-
-def image_rule(config: JournalConfig) -> ImageRule:
-    """Which frames a station file wants kept."""
-    return ImageRule(ImagePolicy(config.images), config.images_every, ImageFormat(config.image_format))
-
-
-def station_camera(config: CameraConfig) -> Camera:
-    """The camera that a station file asks for, looked after, not yet open."""
-    patience = Patience(config.timeout_s, config.reopenings, config.backoff_s, config.backoff_max_s)
-    return watch_camera(camera_from_uri(config.uri), patience, repeats=config.repeats)

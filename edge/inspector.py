@@ -5,23 +5,23 @@ from __future__ import annotations
 import logging
 import queue
 import threading
-import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from concurrent.futures import Future
-from dataclasses import replace
 from typing import TypeVar
 
 from edge.camera import Camera
 from edge.contract.bundle import Bundle
 from edge.contract.events import ChangeoverEvent, Event, InterlockEvent, Occasion
 from edge.contract.recipe import Recipe
-from edge.contract.types import Frame, Inspection, Label, State
+from edge.contract.types import Inspection, Label, State
 from edge.errors import CameraError, JournalError
+from edge.examiner import Examiner
 from edge.guard import Guard
 from edge.interlock import Interlock
 from edge.life import Life
 from edge.line.code import CodeReader
 from edge.line.presence import Presence
+from edge.orders import InFlightError, Orders
 from edge.part import PartFrames
 from edge.pipeline import PartJudge, Pipeline
 from edge.triggers import Trigger, Triggers, Untaken
@@ -32,10 +32,6 @@ T = TypeVar("T")
 IDLE_S = 0.1
 RECORD_PATIENCE_S = 10.0
 """How long results may wait for the disk before the daemon gives up."""
-
-
-class InFlightError(Exception):
-    """A part waits for its result, so how it is judged does not change now."""
 
 
 class Inspector:
@@ -57,17 +53,18 @@ class Inspector:
         guard: Guard | None = None,
     ) -> None:  # fmt: skip
         self._camera, self._pipeline, self._triggers, self._life = camera, pipeline, triggers, life
-        self._results, self._free_run, self._presence, self._codes = results, free_run, presence, codes
+        self._results, self._free_run, self._presence = results, free_run, presence
         self._frames = PartFrames(
             camera, timeout_s, presence,
             lambda frame: self.trigger(at_ns=frame.monotonic_ns), lambda: life.progress(self.name),
         )  # fmt: skip
+        self._examiner = Examiner(self._frames, pipeline, triggers, codes)
         self.enabled = threading.Event()
         """Set: frames or triggers are inspected."""
         self._stopped = ""
         """Why, when it was last stopped."""
         self._guard = guard or Guard()
-        self._orders: queue.SimpleQueue[Callable[[], None]] = queue.SimpleQueue()
+        self._orders = Orders()
 
     def run(self) -> None:
         """Until the daemon ends; then whoever still waits gets a FAULT. Raises CameraLost."""
@@ -147,18 +144,7 @@ class Inspector:
 
     def order(self, work: Callable[[], T]) -> Future[T]:
         """Has the line thread do something between two parts; what comes of it is in the future."""
-        future: Future[T] = Future()
-
-        def obey() -> None:
-            try:
-                future.set_result(work())
-            except BaseException as error:
-                future.set_exception(error)
-                if not isinstance(error, InFlightError):
-                    raise
-
-        self._orders.put(obey)
-        return future
+        return self._orders.give(work)
 
     def check(self, occasion: Occasion) -> InterlockEvent:
         """Judges the known frames; blocks the line where one is judged wrong. Of the line thread, or before it runs."""
@@ -173,7 +159,7 @@ class Inspector:
         if trigger is None:
             raise InFlightError
         self._life.count_trigger()
-        found = self._inspect_after(trigger, label)
+        found = self._examiner.after(trigger, label)
         event = self._guard.shown(self._pipeline.judge, label, found.judgement)
         self._show_guard()
         self._hand_on(found)
@@ -210,8 +196,7 @@ class Inspector:
         return State.CONTINUOUS_EXECUTION if self._free_run else State.READY
 
     def _between_parts(self) -> None:
-        while not self._orders.empty():
-            self._orders.get()()
+        self._orders.carry_out()
         if self._guard.due() and not self._triggers.waiting:
             self.check("schedule")
 
@@ -226,18 +211,12 @@ class Inspector:
             self._life.enter(self._at_work)
 
     def _serve_frame(self) -> None:
-        try:
-            frames = self._frames.next(self._pipeline.judge.frames)
-        except CameraError as error:
-            self._life.count_trigger()
-            self._hand_on(self._fault(self._triggers.now(), str(error)))
-            return
-        if not frames:
+        inspection = self._examiner.next()
+        if inspection is None:
             self.stop("the source has ended", ended=True)
             return
         self._life.count_trigger()
-        trigger = self._triggers.now(at_ns=frames[0].monotonic_ns)
-        self._hand_on(self._inspect(trigger, frames, frames[0].captured_ns))
+        self._hand_on(inspection)
 
     def _serve_trigger(self) -> None:
         if self._presence:
@@ -246,10 +225,10 @@ class Inspector:
         if trigger is None:
             return
         if self.blocked:
-            self._hand_on(self._fault(trigger, self.blocked))
+            self._hand_on(self._examiner.fault(trigger, self.blocked))
             return
         self._life.enter(State.SINGLE_EXECUTION)
-        self._hand_on(self._inspect_after(trigger))
+        self._hand_on(self._examiner.after(trigger))
         if self.enabled.is_set():
             self._show_work()
         else:
@@ -266,38 +245,10 @@ class Inspector:
             log.warning("no part can be seen: %s", error)
         self._life.fault("presence", presence.trouble)
 
-    def _inspect_after(self, trigger: Trigger, golden: Label | None = None) -> Inspection:
-        """The part whose frames come after the trigger."""
-        try:
-            frames = self._frames.after(trigger, self._pipeline.judge.frames)
-        except CameraError as error:
-            return self._fault(trigger, str(error), golden)
-        if not frames:
-            return self._fault(trigger, "the source has ended", golden)
-        return self._inspect(trigger, frames, trigger.wall_ns, golden)
-
-    def _inspect(
-        self, trigger: Trigger, frames: Sequence[Frame], triggered_ns: int, golden: Label | None = None
-    ) -> Inspection:
-        """The code is read once the line has its signal."""
-        frame, *more = frames
-        inspection = self._pipeline.inspect(trigger.sequence, trigger.part, frame, triggered_ns, more, golden)
-        if trigger.part or not self._codes:
-            return inspection
-        begin_s, found = time.perf_counter(), map(self._codes.read, (each.pixels for each in frames))
-        part = next(filter(None, found), "")
-        judgement = inspection.judgement
-        timings_ms = {**judgement.timings_ms, "code": (time.perf_counter() - begin_s) * 1000}
-        return replace(inspection, part=part, judgement=replace(judgement, timings_ms=timings_ms))
-
-    def _fault(self, trigger: Trigger, reason: str, golden: Label | None = None) -> Inspection:
-        log.warning("inspection %d: FAULT: %s", trigger.sequence, reason)
-        return self._pipeline.fault(trigger.sequence, trigger.part, reason, trigger.wall_ns, golden)
-
     def _end_triggers(self, reason: str) -> None:
         self._triggers.close()
         while trigger := self._triggers.take(0):
-            self._hand_on(self._fault(trigger, reason))
+            self._hand_on(self._examiner.fault(trigger, reason))
 
     def _hand_on(self, result: Inspection | Bundle | Event) -> None:
         try:

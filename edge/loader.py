@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 import time
 from collections.abc import Callable, Sequence
@@ -9,11 +10,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from edge.bundles import BundleStore
-from edge.contract.bundle import read_bundle
+from edge.contract.bundle import Bundle, read_bundle
+from edge.contract.events import JudgeEvent, JudgeNews
 from edge.contract.lifetime import Closing
 from edge.contract.runtime import Runtime
 from edge.contract.signature import PublicKey
 from edge.errors import BundleError, OkngError
+from edge.happened import tell
+from edge.journal.journal import Journal
+from edge.life import Life
 
 if TYPE_CHECKING:
     from edge.inference.fallback import FallbackJudge
@@ -114,3 +119,24 @@ class Loader(Closing):
             return proving.finish(bundle, self._given_up)
         finally:
             proving.kill()
+
+
+def settle(
+    store: BundleStore, loader: Loader, bundle: Bundle, trusted: Sequence[PublicKey], journal: Journal, life: Life
+) -> None:
+    """At a start: what judges is kept and recorded. That it is not the one that was wanted is a fault."""
+    before, configured = store.record, loader.configured
+    unchanged = before is not None and configured == before.configured
+    wanted = before.active if before and unchanged else configured
+    try:
+        store.keep(bundle, trusted)
+        store.begin(bundle.digest if configured == bundle.digest or not before else before.configured, bundle.digest)
+        store.tidy()
+    except (OkngError, OSError) as error:
+        life.fault("bundle_not_kept", f"no other bundle can take over: {error}")
+    if bundle.digest == wanted:
+        return
+    text = f"{bundle.card.name} ({bundle.short}) judges instead: {loader.refusals[0]}"
+    name: JudgeNews = "bundle_rolled_back" if unchanged else "bundle_refused"
+    tell(journal, life, JudgeEvent(name, bundle.digest, text), logging.WARNING)
+    life.fault(name, text)

@@ -15,9 +15,9 @@ from edge.contract.bundle import read_bundle
 from edge.contract.cam import Thresholds
 from edge.contract.events import ChangeoverEvent, InterlockEvent
 from edge.contract.types import State, Verdict
-from edge.daemon import open_journal, refused_changeover, station_recipe
 from edge.errors import ConfigError
 from edge.journal.reader import JournalReader
+from edge.opening import open_journal, refused_changeover, station_recipe
 from edge.wire.messages import Topic
 from edge.wire.requests import Changeover, Interlock, Load, Start, Status, Trigger
 from tests.edge.test_daemon import BY_COMMAND, ON_START, WAIT_S, Running, refused, station_file

@@ -18,10 +18,11 @@ from edge.contract.recipe import KnownPart, Recipe, RecipeSettings
 from edge.contract.types import Inspection, Judgement, Signal, State, Verdict
 from edge.guard import Guard
 from edge.inference.judge import Judge
-from edge.inspector import InFlightError, Inspector
+from edge.inspector import Inspector
 from edge.interlock import Interlock
 from edge.life import Life
 from edge.line import NoSignal
+from edge.orders import InFlightError
 from edge.pipeline import PartJudge, Pipeline
 from edge.schedule import Schedule
 from edge.triggers import Triggers
