@@ -18,9 +18,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from edge.client import Station
 from edge.contract.types import State
 from edge.journal.reader import JournalReader
-from edge.wire.client import Station
 from edge.wire.messages import ResultMessage, StateMessage, Topic
 from edge.wire.requests import Start
 from trainer.dataset import read_samples
@@ -95,7 +95,7 @@ def inspect(work: Path) -> tuple[Judged, Judged]:
 def gather(station: Station) -> Judged:
     """Results until the source has ended and all are in."""
     published: Judged = {}
-    for message in station.results(silence_s=30):
+    for message in station.messages(silence_s=30):
         if isinstance(message, ResultMessage):
             header = message.header
             if header.frame_name in published:

@@ -15,12 +15,11 @@ import msgspec
 
 from converters.edgetpu_rules import Mapping, map_operators
 from converters.graph import Graph
-from edge.contract.bundle import MODEL, SIGNATURE, SUMS, Bundle, read_bundle, write_bundle
+from edge.contract.bundle import COMPILED, MODEL, SIGNATURE, SUMS, Bundle, read_bundle, write_bundle
 from edge.contract.storage import refuse_taken
 from edge.errors import BundleError, UsageError
 
 COMPILER = "edgetpu_compiler"
-COMPILED = "model_edgetpu.tflite"
 TIMEOUT_S = 600.0
 MAPPED = "Mapped to Edge TPU"
 ABSENT = (

@@ -108,7 +108,8 @@ def _picture(change: Change, capture: Path, bundle: Bundle) -> Pixels:
         return overlay(pixels, np.zeros(pixels.shape[:2], np.float32))
     units = np.frombuffer(change.line.map, np.int8).reshape(card.output.shape[1:])
     logits = dequantise(units, card.output.scale, card.output.zero_point)
-    return overlay(pixels, heatmap(ng_map(logits, card.kinds), card.preprocess, *pixels.shape[:2]))
+    spec = msgspec.structs.replace(card.preprocess, region=change.line.region or card.preprocess.region)
+    return overlay(pixels, heatmap(ng_map(logits, card.kinds), spec, *pixels.shape[:2]))
 
 
 def _fitted(picture: Pixels) -> Pixels:

@@ -22,7 +22,7 @@ from edge.key_commands import find_key, keys, sign
 from edge.replay_command import replay
 
 if TYPE_CHECKING:
-    from edge.wire.client import Station
+    from edge.client import Station
     from edge.wire.messages import ResultMessage
 
 NEEDS_TRAINING_EXTRA = ("train", "evaluate", "convert", "demo")
@@ -141,8 +141,9 @@ def verify(bundle: Path, trusted: tuple[str, ...], runs: int, as_json: bool) -> 
 @config_option
 @click.option("--json", "as_json", is_flag=True, help="Print each result as a JSON line.")
 @click.option("--count", type=click.IntRange(1), help="End after so many results.")
-def watch(config: Path, as_json: bool, count: int | None) -> None:
-    """Show the station's verdicts as they come, until Ctrl-C.
+@click.option("--after", default="", metavar="ID", help="First all results since inspection ID, from the journal.")
+def watch(config: Path, as_json: bool, count: int | None, after: str) -> None:
+    """Show the station's verdicts as they come, each of them, until Ctrl-C.
 
     \b
     Example: okng watch --config station.toml
@@ -151,16 +152,18 @@ def watch(config: Path, as_json: bool, count: int | None) -> None:
 
     import msgspec
 
-    from edge.wire.messages import ResultMessage, StateMessage, Topic
+    from edge.wire.messages import EventMessage, ResultMessage, StateMessage, Topic
 
     seen = itertools.count(1)
-    with _station(config, topics=(Topic.RESULT, Topic.STATE)) as station:
+    with _station(config, topics=(Topic.RESULT, Topic.STATE, Topic.EVENT), after=after) as station:
         last = None
-        for message in station.results(silence_s=5.0):
+        for message in station.messages(silence_s=5.0):
             if isinstance(message, ResultMessage):
                 click.echo(msgspec.json.encode(message.header) if as_json else _shown(message))
                 if next(seen) == count:
                     return
+            elif isinstance(message, EventMessage) and not as_json:
+                click.secho(f"-- {message.header.event}", dim=True)
             elif isinstance(message, StateMessage) and not as_json:
                 header = message.header
                 now = (header.state, header.reason, *header.faults.values(), *header.warnings.values())
@@ -185,20 +188,16 @@ def status(config: Path) -> None:
 @config_option
 def start(config: Path) -> None:
     """Let the station inspect."""
-    from edge.wire.requests import Start
-
     with _station(config) as station:
-        station.request(Start())
+        station.start()
 
 
 @okng.command()
 @config_option
 def stop(config: Path) -> None:
     """Have the station inspect no more, until `okng start`. The daemon stays; SIGTERM ends it."""
-    from edge.wire.requests import Stop
-
     with _station(config) as station:
-        station.request(Stop())
+        station.stop()
 
 
 @okng.command()
@@ -207,20 +206,89 @@ def stop(config: Path) -> None:
 def load(bundle: Path, config: Path) -> None:
     """Have the station judge with BUNDLE, once it has proved itself; if it does not, the station keeps what it had.
 
-    When the daemon starts again, it takes the bundle of the station file.
+    It keeps a copy and judges with it after a restart too, until another is loaded or the station file names another.
+    Should BUNDLE bring faults that were not there before, the station goes back to the one before by itself.
 
     \b
     Example: okng load bundles/second
     """
-    from edge.wire.client import LOAD_TIMEOUT_S, CommandRefused
-    from edge.wire.requests import ErrorCode, Load
+    from edge.client import CommandRefused
+    from edge.wire.requests import ErrorCode
 
     with _station(config) as station:
         try:
-            found = station.request(Load(str(bundle.absolute())), timeout_s=LOAD_TIMEOUT_S)
+            found = station.load(str(bundle.absolute()))
         except CommandRefused as error:
             raise BundleError(str(error)) if error.code == ErrorCode.BAD_BUNDLE else error from None
-    click.echo(f"{found['bundle_name']} ({found['bundle'][:12]}) judges from now on")
+    click.echo(f"{found.bundle_name} ({found.bundle[:12]}) judges from now on")
+
+
+@okng.command()
+@config_option
+def rollback(config: Path) -> None:
+    """Have the station judge with the bundle before this one again.
+
+    \b
+    Example: okng rollback
+    """
+    with _station(config) as station:
+        found = station.rollback()
+    click.echo(f"{found.bundle_name} ({found.bundle[:12]}) judges again")
+
+
+@okng.command()
+@click.argument("recipe", metavar="NAME")
+@config_option
+def changeover(recipe: str, config: Path) -> None:
+    """Have the station inspect another product, by recipe NAME of its folder of recipes.
+
+    Refused while a part is in flight, and where recipe or bundle are not good: then the station keeps what it had. Its
+    known frames must be judged right before the station is ready again.
+
+    \b
+    Example: okng changeover screw-m4
+    """
+    from edge.client import CommandRefused
+    from edge.wire.requests import ErrorCode
+
+    with _station(config) as station:
+        try:
+            found = station.changeover(recipe)
+        except CommandRefused as error:
+            raise BundleError(str(error)) if error.code == ErrorCode.BAD_BUNDLE else error from None
+    click.echo(f"{found.recipe} from now on, judged by {found.bundle_name} ({found.bundle[:12]})")
+
+
+@okng.command()
+@config_option
+def interlock(config: Path) -> None:
+    """Have the station judge its known frames now; it is ready only while it judges them right. Exit status 1 if not.
+
+    \b
+    Example: okng interlock
+    """
+    with _station(config) as station:
+        found = station.interlock()
+    for wrong in found.wrong:
+        click.echo(wrong)
+    click.echo(f"{found.frames} known frames, {len(found.wrong)} judged wrong")
+    sys.exit(0 if found.passed else 1)
+
+
+@okng.command()
+@click.argument("label", type=click.Choice(["ok", "ng"]))
+@config_option
+def golden(label: str, config: Path) -> None:
+    """Inspect the known part in front of the camera, which is ok or ng. It is rejected in any case. Exit status 1 if
+    it is judged wrong: then the station is not ready until it judges such a part right.
+
+    \b
+    Example: okng golden ng
+    """
+    with _station(config) as station:
+        found = station.golden("ok" if label == "ok" else "ng")
+    click.echo(f"{found.inspection}: {'; '.join(found.wrong) or f'judged right, as {label}'}")
+    sys.exit(0 if found.passed else 1)
 
 
 @okng.command()
@@ -232,10 +300,8 @@ def trigger(part: str, config: Path) -> None:
     \b
     Example: okng trigger A-1024
     """
-    from edge.wire.requests import Trigger
-
     with _station(config) as station:
-        click.echo(station.request(Trigger(part))["inspection"])
+        click.echo(station.trigger(part))
 
 
 def _decision_command(name: str, summary: str) -> None:
@@ -246,10 +312,9 @@ def _decision_command(name: str, summary: str) -> None:
     @config_option
     def decide(inspection: str, operator: str, reason: str, config: Path) -> None:
         from edge.contract.types import Decision
-        from edge.wire.requests import Decide
 
         with _station(config) as station:
-            station.request(Decide(inspection, Decision(name), operator, reason))
+            station.decide(inspection, Decision(name), operator, reason)
         click.echo(f"{inspection}: {name}ed by {operator}")
 
 
@@ -258,11 +323,18 @@ _decision_command("reject", "An operator rejects the part of inspection ID; the 
 
 
 def _station(config: Path, **options: Any) -> Station:
+    from edge.client import Station
     from edge.config import read_config
-    from edge.wire.client import Station
 
     station = read_config(config)
-    return Station(station.results_address, station.commands_address, **options)
+    keys = None
+    if station.wire.key:
+        from edge.client import ClientKeys
+        from edge.wire.keys import read_wire_key
+
+        own = read_wire_key(Path(station.wire.key))
+        keys = ClientKeys(own, own.public)  # whoever can read the station's own key acts as the station
+    return Station(station.results_address, station.commands_address, keys=keys, **options)
 
 
 def _shown(message: ResultMessage) -> str:

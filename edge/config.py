@@ -3,20 +3,18 @@
 from __future__ import annotations
 
 import os
-import re
 import tempfile
 from pathlib import Path
-from typing import Annotated, Any, Literal, get_args
+from typing import Annotated, Literal
 
 import msgspec
 
+from edge.contract.line import ModbusConfig, PartsConfig, SignalConfig, TriggerConfig
 from edge.contract.quality import QualityReference
-from edge.errors import ConfigError
-
-Pin = Annotated[int, msgspec.Meta(ge=0, le=27)]
-"""A GPIO line of the 40-pin header, by its BCM number."""
-PathText = Annotated[str, msgspec.Meta(pattern=r"^[^\x00]+\Z")]
-"""A path: not empty, no zero byte."""
+from edge.contract.runtime import EDGE_TPU, Delegate, Runtime
+from edge.contract.settings import PathText, RecipeName, read_settings
+from edge.errors import WireError
+from edge.wire.addresses import check_address
 
 
 class CameraConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -40,29 +38,26 @@ class InferenceConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """How the model is run."""
 
     threads: Annotated[int, msgspec.Meta(ge=1, le=16)] = 1
-
-
-class TriggerConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """When a part is inspected: "free" takes every frame, "command" one frame for each `okng trigger`."""
-
-    kind: Literal["free", "command"] = "free"
-    start: Literal["auto", "command"] = "auto"
-    """Free run begins by itself, or waits for the command `start`."""
-
-
-class SignalConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """What drives the reject gate. PASS is an active pulse; no pulse means reject."""
-
-    kind: Literal["none", "gpio"] = "none"
-    pass_pin: Pin | None = None
-    reject_pin: Pin | None = None
-    pulse_ms: Annotated[int, msgspec.Meta(ge=1, le=10_000)] = 50
-    factory: Literal["auto", "mock"] = "auto"
-    """"mock" drives gpiozero's mock pins where there is no GPIO."""
+    delegate: PathText = "cpu"
+    """"cpu", "edgetpu", or a TFLite delegate's shared library: a path, or a name that the system's loader finds."""
+    options: dict[str, str] = {}
+    """The delegate's own."""
+    hang_s: Annotated[float, msgspec.Meta(gt=0.0, le=600.0)] = 5.0
+    """A frame that is judged for longer hangs, and the daemon ends with exit status 6. Less than WatchdogSec."""
+    retry_s: Annotated[float, msgspec.Meta(gt=0.0, le=86_400.0)] = 60.0
+    """After so long a delegate that failed is tried again."""
 
     def __post_init__(self) -> None:
-        if self.kind == "gpio" and self.pass_pin is None:
-            raise ValueError('kind "gpio" needs pass_pin')
+        if self.options and self.delegate == "cpu":
+            raise ValueError('options are a delegate\'s; delegate is "cpu"')
+
+    @property
+    def runtime(self) -> Runtime:
+        """What runs the model."""
+        if self.delegate == "cpu":
+            return Runtime(self.threads)
+        edge_tpu = self.delegate == "edgetpu"
+        return Runtime(self.threads, Delegate(EDGE_TPU if edge_tpu else self.delegate, self.options, edge_tpu))
 
 
 class WireConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -72,6 +67,20 @@ class WireConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     commands: str = ""
     images: bool = True
     """Publish each frame as JPEG under the topic `image`."""
+    key: PathText | None = None
+    """The station's own NAME.wire-secret: tcp is for those in `allowed` alone, and may go beyond this machine."""
+    allowed: PathText | None = None
+    """The file of who may connect, made by `okng keys allow`."""
+
+    def __post_init__(self) -> None:
+        if (self.key is None) != (self.allowed is None):
+            raise ValueError("key and allowed belong together: the station's own key, and who may connect")
+        for name, address in (("results", self.results), ("commands", self.commands)):
+            try:
+                if address:
+                    check_address(address, keys=self.key is not None)
+            except WireError as error:
+                raise ValueError(f"{name} = {error} (key and allowed, see `okng keys new`)") from None
 
 
 class JournalConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -93,6 +102,17 @@ class JournalConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     keep_inspections: Annotated[int, msgspec.Meta(ge=1)] | None = None
 
 
+class InterlockConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """When the known frames are judged, beside at the start, at a changeover and on command."""
+
+    at: tuple[Annotated[str, msgspec.Meta(pattern=r"^([01][0-9]|2[0-3]):[0-5][0-9]\Z")], ...] = ()
+    """Times of day, "06:00", by the board's clock and its time zone."""
+    every_h: Annotated[float, msgspec.Meta(gt=0.0, le=8760.0)] | None = None
+    """Hours since they were judged last."""
+    parts: tuple[Literal["ok", "ng"], ...] = ()
+    """Besides, each time, a known part of each of these labels must be put before the camera and be judged right."""
+
+
 class StationConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """One station: one board with its camera."""
 
@@ -100,15 +120,32 @@ class StationConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     bundle: PathText
     camera: CameraConfig
     journal: JournalConfig
+    recipe: RecipeName | None = None
+    """The product that it starts with: the file NAME.toml in `recipes`. None: the bundle alone says how to judge."""
+    recipes: PathText = "recipes"
+    """The folder with a recipe for each product."""
     trusted_keys: Annotated[tuple[PathText, ...], msgspec.Meta(min_length=1)] | None = None
     """Files of public keys: only bundles signed by one of them are run. None: any bundle that proves itself is."""
+    shadow: PathText | None = None
+    """A bundle that judges the same frames beside the other, and drives nothing; not those a recipe inspects."""
     inference: InferenceConfig = InferenceConfig()
     trigger: TriggerConfig = TriggerConfig()
     signal: SignalConfig = SignalConfig()
+    modbus: ModbusConfig | None = None
+    parts: PartsConfig = PartsConfig()
     wire: WireConfig = WireConfig()
-
+    interlock: InterlockConfig = InterlockConfig()
     quality: QualityReference | None = None
     """What the images are like when all is well; None: nothing is compared."""
+
+    def __post_init__(self) -> None:
+        for table in ("trigger", "signal"):
+            if getattr(self, table).kind == "modbus" and self.modbus is None:
+                raise ValueError(f'{table}.kind = "modbus" needs the table modbus')
+        sensor = self.trigger.gpio
+        for name, pin in self.signal.pins.items():
+            if sensor and pin == sensor.pin:
+                raise ValueError(f"trigger.gpio.pin = {pin}: is signal.{name}_pin too; give it a pin of its own")
 
     @property
     def results_address(self) -> str:
@@ -138,57 +175,22 @@ def read_config(path: Path) -> StationConfig:
 
     Raises ConfigError naming file, key, value and what is allowed.
     """
-    try:
-        data = path.read_bytes()
-    except OSError as error:
-        raise ConfigError(f"{path}: cannot be read: {error.strerror}") from None
-    try:
-        config = msgspec.toml.decode(data, type=StationConfig)
-    except msgspec.ValidationError as error:
-        raise ConfigError(f"{path}: {_explain(error, data)}") from None
-    except (ValueError, RecursionError) as error:  # not UTF-8, not TOML, a number of 5000 digits, nested too deep
-        raise ConfigError(f"{path}: not TOML: {error}") from None
+    config = read_settings(path, StationConfig)
     here = path.absolute().parent
     journal = msgspec.structs.replace(config.journal, folder=str(here / config.journal.folder))
     keys = config.trusted_keys and tuple(str(here / key) for key in config.trusted_keys)
-    return msgspec.structs.replace(config, bundle=str(here / config.bundle), journal=journal, trusted_keys=keys)
+    shadow = _beside(here, config.shadow)
+    inference = config.inference
+    if "/" in inference.delegate:
+        inference = msgspec.structs.replace(inference, delegate=str(here / inference.delegate))
+    wire = msgspec.structs.replace(
+        config.wire, key=_beside(here, config.wire.key), allowed=_beside(here, config.wire.allowed)
+    )
+    return msgspec.structs.replace(
+        config, bundle=str(here / config.bundle), recipes=str(here / config.recipes), journal=journal,
+        trusted_keys=keys, shadow=shadow, inference=inference, wire=wire,
+    )  # fmt: skip
 
 
-def _explain(error: msgspec.ValidationError, data: bytes) -> str:
-    """msgspec's message, turned round: key first, then its value, then what is allowed."""
-    message = str(error)
-    match = re.fullmatch(r"(?s)(.*?)(?: - at `\$\.?(.*)`)?", message)
-    assert match is not None
-    text, key = match[1], match[2] or ""
-    if unknown := re.search(r"unknown field `(.*?)`", text):
-        allowed = ", ".join(_fields(key))
-        full = f"{key}.{unknown[1]}" if key else unknown[1]
-        return f"{full}: no such key; allowed here: {allowed}"
-    if missing := re.search(r"missing required field `(.*?)`", text):
-        full = f"{key}.{missing[1]}" if key else missing[1]
-        return f"{full}: is missing"
-    value = _value_at(data, key)
-    shown = f" = {value!r}" if value is not None else ""
-    if text.startswith("Invalid enum value"):
-        text = f"must be one of {', '.join(get_args(_field_type(key)))}"
-    return f"{key or 'station file'}{shown}: {text[:1].lower()}{text[1:]}"
-
-
-def _fields(key: str) -> tuple[str, ...]:
-    return _field_type(key).__struct_fields__
-
-
-def _field_type(key: str) -> Any:
-    """The type that a dotted key of the station file has; of a table that may be left out, the table's."""
-    found: Any = StationConfig
-    for step in filter(None, key.split(".")):
-        found = next(field.type for field in msgspec.structs.fields(found) if field.name == step)
-        found = next((kind for kind in get_args(found) if hasattr(kind, "__struct_fields__")), found)
-    return found
-
-
-def _value_at(data: bytes, key: str) -> object:
-    value = msgspec.toml.decode(data)
-    for step in filter(None, key.split(".")):
-        value = value.get(step) if isinstance(value, dict) else None
-    return value if not isinstance(value, dict) else None
+def _beside(here: Path, path: str | None) -> str | None:
+    return None if path is None else str(here / path)

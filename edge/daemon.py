@@ -1,13 +1,17 @@
 """The station's daemon: puts the parts together, runs their threads, ends them in order.
 
-| thread  | owns                                 | waits for                    |
-|---------|--------------------------------------|------------------------------|
-| main    | life and death, systemd              | the end, a third of a second |
-| line    | camera, interpreter, signal          | camera, trigger              |
-| record  | PUB socket; writes the journal       | the queue of results, disk   |
-| command | ROUTER socket; journals decisions    | requests, disk               |
+| thread   | owns                                 | waits for                    |
+|----------|--------------------------------------|------------------------------|
+| main     | life and death, systemd              | the end, a third of a second |
+| line     | camera, interpreter                  | camera, trigger              |
+| deadline | takes over from a line that hangs    | a tenth of a second          |
+| gate     | the line's outputs                   | the next pulse, 20 ms        |
+| record   | PUB socket; writes the journal       | the queue of results, disk   |
+| command  | ROUTER socket; decisions, bundles    | requests, disk               |
 
-A live camera has two threads more (edge/camera/watched.py): one sits in its driver, one waits for that with a limit.
+A bundle on its way is proven in a thread `load`, and a thread `shadow` talks to a shadow bundle; both bundles are in
+child processes. A live camera has two threads more (edge/camera/watched.py): one sits in its driver, one waits for that
+with a limit. A source of triggers has one, and so has Modbus; they hand on what comes, and wait for nobody.
 """
 
 from __future__ import annotations
@@ -20,32 +24,52 @@ import time
 from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-import msgspec
 import zmq
 
-from edge.camera import Camera, Patience, camera_from_uri, watch_camera
+from edge.activator import Activator
+from edge.bundles import BundleStore
+from edge.camera import Camera
+from edge.changeover import own_bundle
 from edge.commander import Commander
-from edge.config import CameraConfig, JournalConfig, SignalConfig, StationConfig
+from edge.config import StationConfig
 from edge.contract.bundle import Bundle, read_bundle
+from edge.contract.events import Event
 from edge.contract.signature import read_public_key
 from edge.contract.types import Inspection, State
-from edge.errors import BundleError, ConfigError, HardwareError
-from edge.inference.verify import finish_verify, start_verify
+from edge.deadline import TimedPipeline
+from edge.errors import BundleError, ConfigError, HardwareError, InvokeHangs
+from edge.guard import Guard
 from edge.inspector import Inspector
-from edge.journal.images import ImageFormat, ImagePolicy, ImageRule
+from edge.interlock import Interlock
 from edge.journal.journal import Journal
-from edge.journal.retention import Bounds
 from edge.life import Life
-from edge.line import GpioSignal, LineSignal, NoSignal
-from edge.loader import Loader
-from edge.pipeline import Pipeline
+from edge.line import LineSignal, NoSignal, TriggerSource
+from edge.loader import Loader, settle
+from edge.opening import image_rule, open_journal, refused_changeover, station_camera, station_recipe, wire_guard
 from edge.quality import QualityWatch
 from edge.recorder import Recorder
+from edge.schedule import Schedule
+from edge.shadow import Shadow
 from edge.systemd import Notifier
+from edge.trial import Trial
 from edge.triggers import Triggers
 from edge.wire.commands import CommandServer
 from edge.wire.publisher import Publisher
+from edge.wiring import (
+    code_reader,
+    line_signal,
+    modbus_link,
+    part_ids,
+    part_presence,
+    station_health,
+    trigger_source,
+    trigger_times,
+)
+
+if TYPE_CHECKING:
+    from edge.inference.fallback import FallbackJudge
 
 log = logging.getLogger(__name__)
 
@@ -63,6 +87,7 @@ class Daemon:
         self._config = config
         self._life = Life()
         self._notifier = Notifier()
+        self._line: LineSignal = NoSignal()
 
     def run(self) -> None:
         """Runs until SIGTERM or SIGINT, then ends in order: the line rejects, the journal is whole.
@@ -87,59 +112,93 @@ class Daemon:
 
     def _assemble(self, stack: ExitStack) -> list[threading.Thread]:
         """Opens everything, the child process that verifies the bundle running meanwhile."""
-        config, path = self._config, Path(self._config.bundle)
-        watchdog_s = self._notifier.watchdog_s
-        if watchdog_s and config.camera.timeout_s >= watchdog_s:
-            raise ConfigError(
-                f"camera.timeout_s = {config.camera.timeout_s:g}: below the unit's WatchdogSec, {watchdog_s:g}"
-            )
+        config, watchdog_s = self._config, self._notifier.watchdog_s
+        waits = {"camera.timeout_s": config.camera.timeout_s, "inference.hang_s": config.inference.hang_s}
+        for key, seconds in waits.items():
+            if watchdog_s and seconds >= watchdog_s:
+                raise ConfigError(f"{key} = {seconds:g}: below the unit's WatchdogSec, {watchdog_s:g}")
         trusted = [read_public_key(Path(key)) for key in config.trusted_keys or ()]
-        bundle = read_bundle(path, trusted)
-        child = start_verify(path)  # of a signed station only now: what nobody signed is not even tried
-        stack.callback(child.kill)
-        from edge.inference.judge import Judge
-
         journal = stack.enter_context(open_journal(config))
+        recipe = station_recipe(config, journal)
+        own = own_bundle(recipe)
+        store = BundleStore(Path(config.journal.folder), recipe.name if recipe and own else "")
+        loader = Loader(store, trusted, config.inference.runtime, self._life.ending.is_set)
+        stack.enter_context(loader)
+        loader.begin_first(own or Path(config.bundle))
         context = stack.enter_context(zmq.Context())
+        guard = wire_guard(context, config.wire)
+        if guard:
+            stack.enter_context(guard)
         publisher = stack.enter_context(
-            Publisher(context, config.results_address, station=config.station, boot=journal.boot_id)
+            Publisher(context, config.results_address, station=config.station, boot=journal.boot_id, guard=guard)
         )
-        server = stack.enter_context(CommandServer(context, config.commands_address))
+        server = stack.enter_context(CommandServer(context, config.commands_address, guard))
         camera = stack.enter_context(station_camera(config.camera))
-        line = stack.enter_context(line_signal(config.signal))
-        if finish_verify(path, child, self._life.ending.is_set).digest != bundle.digest:
-            raise BundleError(f"{path}: changed while it was being verified; start again")
-        judge = Judge(bundle, config.inference.threads)  # only now: an unproven model may crash the runtime
+        if link := modbus_link(config):
+            stack.enter_context(link)
+        health = station_health(config, self._life, camera)
+        self._line = line = stack.enter_context(line_signal(config, health, link))
+        if source := trigger_source(config.trigger, link):
+            stack.enter_context(source)
+        shadow = read_bundle(Path(config.shadow), trusted) if config.shadow else None
+        judge = loader.wait()
+        bundle = judge.bundle
         signer = f", signed by {bundle.signer.short}" if bundle.signer else ""
         log.info("bundle %s (%s) proved itself%s", bundle.card.name, bundle.short, signer)
-        loader = Loader(trusted, config.inference.threads, self._life.ending.is_set)
-        pipeline = Pipeline(judge, line, journal.boot_id)
-        return self._threads(bundle, pipeline, camera, journal, publisher, server, loader)
+        settle(store, loader, bundle, trusted, journal, self._life)
+        pipeline = TimedPipeline(judge, line, journal.boot_id, config.inference.hang_s, recipe)
+        shadowing = stack.enter_context(Shadow(shadow, journal, self._life)) if shadow else None
+        return self._threads(judge, pipeline, camera, journal, publisher, server, loader, store, shadowing, source)
 
     def _threads(
-        self, bundle: Bundle, pipeline: Pipeline, camera: Camera, journal: Journal, publisher: Publisher,
-        server: CommandServer, loader: Loader,
+        self, judge: FallbackJudge, pipeline: TimedPipeline, camera: Camera, journal: Journal, publisher: Publisher,
+        server: CommandServer, loader: Loader, store: BundleStore, shadow: Shadow | None, source: TriggerSource | None,
     ) -> list[threading.Thread]:  # fmt: skip
-        config, life, triggers = self._config, self._life, Triggers()
-        results: queue.Queue[Inspection | Bundle] = queue.Queue(RESULTS_WAITING)
-        free_run = config.trigger.kind == "free"
+        config, life = self._config, self._life
+        ids = part_ids(config.parts, journal.reader.newest())
+        triggers = Triggers(self._line, trigger_times(config), ids)
+        results: queue.Queue[Inspection | Bundle | Event] = queue.Queue(RESULTS_WAITING)
+        free_run, recipe, known = config.trigger.kind == "free", pipeline.judge.recipe, config.interlock
+        guard = Guard(Interlock(judge.bundle, recipe), Schedule(known.at, known.every_h), known.parts)
+        if refused := refused_changeover(journal):
+            guard.refuse(refused)
         inspector = Inspector(
-            camera, pipeline, triggers, life, results, free_run=free_run, timeout_s=config.camera.timeout_s
-        )
+            camera, pipeline, triggers, life, results, free_run=free_run, timeout_s=config.camera.timeout_s,
+            presence=part_presence(config.trigger), codes=code_reader(config.parts), guard=guard,
+        )  # fmt: skip
+        if source:
+            source.listen(inspector.trigger)
+        trial = Trial(judge.bundle.digest, store.record.trial if store.record else None)
         recorder = Recorder(
-            results, journal, publisher, bundle, life, QualityWatch(config.quality),
+            results, journal, publisher, judge.bundle, life, QualityWatch(config.quality), trial, shadow,
             rule=image_rule(config.journal), publish_images=config.wire.images,
+            recipe=recipe.name if recipe else "",
+        )  # fmt: skip
+        activator = Activator(
+            inspector, loader, store, trial, journal, life, judge,
+            bundle=Path(config.bundle), recipe=config.recipe or "", retry_s=config.inference.retry_s,
         )  # fmt: skip
         commander = Commander(
-            server, journal, triggers, inspector, bundle, life, loader, station=config.station, free_run=free_run
-        )
+            server, journal, triggers, inspector, activator, life, shadow,
+            station=config.station, free_run=free_run, recipes=Path(config.recipes),
+        )  # fmt: skip
+        if shadow:
+            shadow.start()
+        if not inspector.check("start").passed:
+            trial.fail(inspector.blocked)
         if config.trigger.start == "auto":
             inspector.start()
         else:
             life.enter(State.INITIALIZED, "waits for the command start")
         line = self._thread(inspector.name, inspector.run)
         command = self._thread(commander.name, commander.run)
-        return [line, command, self._thread(recorder.name, lambda: recorder.run(line))]
+
+        def give_up(inspection: Inspection) -> None:
+            inspector.abandon(inspection)
+            life.fail(InvokeHangs(f"frame {inspection.id}: {inspection.judgement.reason}"), stuck=inspector.name)
+
+        deadline = self._thread(pipeline.name, lambda: pipeline.watch(life, give_up))
+        return [line, command, deadline, self._thread(recorder.name, lambda: recorder.run(line))]
 
     def _thread(self, name: str, work: Callable[[], None]) -> threading.Thread:
         def guarded() -> None:
@@ -157,6 +216,7 @@ class Daemon:
         limit_s = self._notifier.watchdog_s or STUCK_S
         self._notifier.ready(self._status())
         while not self._life.ending.wait(min(LOOK_S, limit_s / 4)):
+            self._life.fault("signal", self._line.trouble)
             if self._life.slowest_s() < limit_s:
                 self._notifier.alive()
                 self._notifier.status(self._status())
@@ -168,9 +228,10 @@ class Daemon:
             self._life.enter(State.PREOPERATIONAL, "stopping")
         self._notifier.stopping(self._status())
         deadline = time.monotonic() + END_PATIENCE_S
-        for thread in threads:
+        expected = [thread for thread in threads if thread.name not in self._life.stuck]
+        for thread in expected:
             thread.join(max(0.0, deadline - time.monotonic()))
-        if stuck := [thread.name for thread in threads if thread.is_alive()]:
+        if stuck := [thread.name for thread in expected if thread.is_alive()]:
             self._life.fail(HardwareError(f"thread {', '.join(stuck)} did not end; the line rejects"))
 
     def _status(self) -> str:
@@ -178,30 +239,3 @@ class Daemon:
         counts = ", ".join(f"{count} {verdict}" for verdict, count in sorted(now.results.items()))
         faults = "; ".join(["", *now.faults.values()])
         return f"{now.state}{f' ({now.reason})' if now.reason else ''}; {counts or 'no results yet'}{faults}"
-
-
-def open_journal(config: StationConfig) -> Journal:
-    """The journal that a station file asks for; each row says with which settings it was made."""
-    keep = config.journal
-    size = int(keep.keep_gb * 1e9) if keep.keep_gb else None
-    bounds = Bounds(size, keep.keep_days, keep.keep_inspections)
-    settings = msgspec.json.encode(config)
-    return Journal.open(Path(keep.folder), station=config.station, settings=settings, bounds=bounds)
-
-
-def image_rule(config: JournalConfig) -> ImageRule:
-    """Which frames a station file wants kept."""
-    return ImageRule(ImagePolicy(config.images), config.images_every, ImageFormat(config.image_format))
-
-
-def station_camera(config: CameraConfig) -> Camera:
-    """The camera that a station file asks for, looked after, not yet open."""
-    patience = Patience(config.timeout_s, config.reopenings, config.backoff_s, config.backoff_max_s)
-    return watch_camera(camera_from_uri(config.uri), patience, repeats=config.repeats)
-
-
-def line_signal(config: SignalConfig) -> LineSignal:
-    """The signal that a station file asks for, not yet open."""
-    if config.kind == "none" or config.pass_pin is None:
-        return NoSignal()
-    return GpioSignal(config.pass_pin, config.reject_pin, config.pulse_ms, config.factory)

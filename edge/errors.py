@@ -8,10 +8,14 @@ OkngError                 exit status 1
 ├── HardwareError         4   a device does not do what it should (also OSError)
 │   ├── CameraError       4
 │   │   └── CameraLost    5   the camera does not come back, however often it is opened anew
-│   └── SignalError       4
+│   ├── SignalError       4
+│   │   └── TooLate       4   a verdict came when its part was rejected already
+│   ├── TriggerError      4
+│   └── DelegateError     4   a delegate cannot be loaded, refuses the model, or fails
+│       └── InvokeHangs   6   the model was begun and does not end
 ├── JournalError          4   the record cannot be kept, so nothing may be published
 └── WireError             2   an address cannot be used, or the other side does not answer
-    └── CommandRefused    2   the station answered no (in edge.wire.client, with its code)
+    └── CommandRefused    2   the station answered no (in edge.client, with its code)
 
 A message is one line: what is wrong, where, and what to do. The command line prints it without a traceback.
 """
@@ -63,6 +67,24 @@ class CameraLost(CameraError):
 
 class SignalError(HardwareError):
     """The accept/reject signal cannot be driven."""
+
+
+class TooLate(SignalError):
+    """The verdict came after its deadline; the part is rejected, whatever the verdict."""
+
+
+class TriggerError(HardwareError):
+    """The line's triggers cannot be taken."""
+
+
+class DelegateError(HardwareError):
+    """What is to compute the model instead of the CPU cannot be loaded, refuses the model, or fails."""
+
+
+class InvokeHangs(DelegateError):
+    """A frame is being judged for longer than the station file allows."""
+
+    exit_status = 6
 
 
 class JournalError(OkngError):

@@ -131,7 +131,51 @@ def summary(as_json: bool, folder: Path | None, config: Path) -> None:
     )
     for bundle, memory in memories.items():
         for line in describe(memory) if memory else ["remembered by another okng"]:
-            click.echo(f"{bundle[:12]}: {line}")
+            click.echo(f"{bundle[:12]}{bundle[64:]}: {line}")  # behind the digest, a recipe's name
+
+
+@journal.command()
+@click.option("--last", default=20, show_default=True, type=click.IntRange(1), help="How many.")
+@click.option("--json", "as_json", is_flag=True, help="Print each as a JSON line.")
+@folder_option
+@config_option
+def events(last: int, as_json: bool, folder: Path | None, config: Path) -> None:
+    """Print what happened beside inspections: changeovers, what the golden interlock said, bundles that took over or
+    came back, delegates lost and found again.
+
+    \b
+    Example: okng journal events --last 5
+    """
+    import msgspec
+
+    with open_reader(folder, config) as reader:
+        noted = reader.events(last=last)
+    for each in noted:
+        when = datetime.fromtimestamp(each.happened_ns / 1e9).astimezone().isoformat(timespec="seconds")
+        click.echo(msgspec.json.encode(each) if as_json else f"{when}  {each.event}")
+
+
+@journal.command()
+@click.option("--json", "as_json", is_flag=True, help="Print it as JSON, with each disagreement.")
+@folder_option
+@config_option
+def shadow(as_json: bool, folder: Path | None, config: Path) -> None:
+    """Print how a shadow bundle and the station's own judged the same frames.
+
+    \b
+    Example: okng journal shadow
+    """
+    import msgspec
+
+    from edge.journal.shadowed import lines
+
+    with open_reader(folder, config) as reader:
+        counts, disagreements = reader.shadow_counts(), reader.disagreements()
+    if as_json:
+        click.echo(msgspec.json.encode({"counts": counts, "disagreements": disagreements}))
+        return
+    for line in lines(counts, disagreements):
+        click.echo(line)
 
 
 def journal_folder(folder: Path | None, config: Path) -> Path:

@@ -1,4 +1,4 @@
-"""`okng keys` and `okng sign`. Heavy imports wait until a command runs."""
+"""`okng keys` and `okng sign`: keys that sign bundles, keys of the wire. Heavy imports wait until a command runs."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from edge.errors import UsageError
 
 if TYPE_CHECKING:
     from edge.contract.keys import KeyEntry, Passphrase, SigningKey
+    from edge.wire.allowed import Allowed
 
 folder_option = click.option(
     "--folder", type=click.Path(path_type=Path), default=lambda: default_folder(),
@@ -30,9 +31,20 @@ def default_folder() -> Path:
     return Path(os.environ.get("XDG_CONFIG_HOME") or Path.home() / ".config") / "okng" / "keys"
 
 
+station_option = click.option(
+    "--config", type=click.Path(path_type=Path), default="station.toml", envvar="OKNG_CONFIG", show_default=True,
+    show_envvar=True, help="The station file.",
+)  # fmt: skip
+
+
 @click.group()
 def keys() -> None:
-    """Make and look at keys: with them bundles are signed, and stations know whose bundles to trust."""
+    """Make and look at keys.
+
+    There are two kinds. A signing key (NAME.key, NAME.pub; `make`) signs bundles, and stations know by it whose bundles
+    to trust. A key of the wire (NAME.wire-secret, NAME.wire-public; `new`) lets a program connect to a station over
+    the network, once the station allows it (`allow`), until it no longer does (`revoke`).
+    """
 
 
 @keys.command()
@@ -41,7 +53,7 @@ def keys() -> None:
 @click.option("--passphrase", is_flag=True, help="Ask for a passphrase to lock the private key with.")
 @passphrase_option
 def make(name: str, folder: Path, passphrase: bool, passphrase_file: Path | None) -> None:
-    """Make a pair of keys: NAME.key signs, and stays with you; NAME.pub goes to the stations.
+    """Make a pair of signing keys: NAME.key signs bundles, and stays with you; NAME.pub goes to the stations.
 
     \b
     Example: okng keys make engineering
@@ -59,12 +71,101 @@ def make(name: str, folder: Path, passphrase: bool, passphrase_file: Path | None
 
 @keys.command("list")
 @folder_option
-def list_(folder: Path) -> None:
-    """List the keys of a folder: name, kind, whether the private half is there too, short fingerprint."""
+@click.option("--config", type=click.Path(path_type=Path), help="A station file: list instead who may connect to it.")
+def list_(folder: Path, config: Path | None) -> None:
+    """List the keys of a folder: name, kind, whether the private half is there too, short fingerprint or public key."""
     from edge.contract.keys import list_keys
+    from edge.wire.keys import WIRE, list_wire_keys
 
+    if config:
+        for name, client in _allowed(config)[1].items():
+            click.echo(f"{name:<20} {client.role:<8}  {client.key}")
+        return
     for entry in list_keys(folder):
         click.echo(_shown(entry))
+    for key in list_wire_keys(folder):
+        halves = "secret and public" if key.secret else "public"
+        shown = f"{key.name:<20} {WIRE:<7}  {halves:<18}  {key.public}" if key.public else f"{key.name}:"
+        click.echo(f"{shown}  {key.problem}".rstrip())
+
+
+@keys.command()
+@click.argument("name")
+@folder_option
+def new(name: str, folder: Path) -> None:
+    """Make a pair of keys of the wire: NAME.wire-secret connects, and stays where it is; NAME.wire-public is to give.
+
+    A station needs a pair of its own (`wire.key` in its file), and so does each program that connects to it.
+
+    \b
+    Example: okng keys new gateway
+    """
+    from edge.wire.keys import make_wire_key
+
+    made = make_wire_key(folder, name)
+    click.echo(f"{name}: {made.public}")
+
+
+@keys.command()
+@click.argument("key")
+@click.option("--role", required=True, type=click.Choice(["viewer", "operator", "engineer"]), help="What it may do.")
+@station_option
+@folder_option
+def allow(key: str, role: str, config: Path, folder: Path) -> None:
+    """Let KEY connect to a station: a name in the folder of keys, or a file NAME.wire-public. It holds at once.
+
+    \b
+    viewer    listens, and asks how the station is
+    operator  also starts, stops, triggers and decides
+    engineer  everything
+
+    \b
+    Example: okng keys allow gateway --role viewer
+    """
+    from edge.contract.key_files import check_name
+    from edge.wire.allowed import Allowed, Role, write_allowed
+    from edge.wire.keys import PUBLIC, read_public
+
+    path = find_key(key, PUBLIC, folder)
+    name, public = path.name.removesuffix(PUBLIC), read_public(path)
+    check_name(name)
+    file, found = _allowed(config, new=True)
+    if taken := next((other for other, client in found.items() if client.key == public and other != name), None):
+        raise UsageError(f"{path}: this key is allowed as {taken!r} already; revoke that first")
+    if name in found and found[name].key != public:
+        raise UsageError(f"{file}: {name!r} is another key there; revoke that first, or name the file differently")
+    write_allowed(file, found | {name: Allowed(Role(role), public)})
+    click.echo(f"{name}: {role}")
+
+
+@keys.command()
+@click.argument("name")
+@station_option
+def revoke(name: str, config: Path) -> None:
+    """Let the key that is allowed as NAME connect to a station no more. It holds at once.
+
+    \b
+    Example: okng keys revoke gateway
+    """
+    from edge.wire.allowed import write_allowed
+
+    file, found = _allowed(config)
+    if name not in found:
+        raise UsageError(f"{file}: no {name!r} there; there are {', '.join(found) or 'none'}")
+    write_allowed(file, {other: client for other, client in found.items() if other != name})
+    click.echo(f"{name}: revoked")
+
+
+def _allowed(config: Path, *, new: bool = False) -> tuple[Path, dict[str, Allowed]]:
+    """A station's file of who may connect, and what is in it; a `new` one may be absent yet. Raises UsageError."""
+    from edge.config import read_config
+    from edge.wire.allowed import read_allowed
+
+    wire = read_config(config).wire
+    if wire.allowed is None:
+        raise UsageError(f"{config}: wire.allowed is missing; name there the file of who may connect, and wire.key")
+    file = Path(wire.allowed)
+    return file, {} if new and not file.exists() else read_allowed(file)
 
 
 @keys.command()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import queue
 import threading
 import time
 from collections import Counter
@@ -10,11 +11,12 @@ from dataclasses import dataclass
 
 from edge.contract.quality import Quality
 from edge.contract.types import Inspection, State, Verdict
+from edge.journal.log import Noted
 
 log = logging.getLogger(__name__)
 
 
-_WORKING = (State.READY, State.SINGLE_EXECUTION, State.CONTINUOUS_EXECUTION)
+WORKING = (State.READY, State.SINGLE_EXECUTION, State.CONTINUOUS_EXECUTION)
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +28,8 @@ class Condition:
     ended: bool
     """The source of frames has no more."""
     triggers: int
+    untaken: dict[str, int]
+    """Triggers that got no inspection, by why."""
     results: dict[Verdict, int]
     quality: Quality | None
     """Of the last images, None before there are enough."""
@@ -42,11 +46,16 @@ class Life:
         self._guard = threading.Lock()
         self._state, self._reason, self._ended = State.PREOPERATIONAL, "starting", False
         self._triggers, self._results = 0, Counter[Verdict]()
+        self._untaken = Counter[str]()
         self._quality: Quality | None = None
         self._warnings: dict[str, str] = {}
         self._faults: dict[str, str] = {}
         self._progress: dict[str, float] = {}
         self._error: BaseException | None = None
+        self.stuck: set[str] = set()
+        """Threads that will not end."""
+        self.events: queue.SimpleQueue[Noted] = queue.SimpleQueue()
+        """What happened, is in the journal, and is to be published."""
         self.ending = threading.Event()
         self.changed = threading.Event()
         """Set at each change of state, for whoever publishes it."""
@@ -66,9 +75,9 @@ class Life:
         One that was stopped stays as it is, and so does one that ends.
         """
         with self._guard:
-            if self._error or self._state not in (*_WORKING, State.ERROR):
+            if self._error or self._state not in (*WORKING, State.ERROR):
                 return
-            state = State.ERROR if trouble else self._state if self._state in _WORKING else at_work
+            state = State.ERROR if trouble else self._state if self._state in WORKING else at_work
             if (state, trouble) == (self._state, self._reason):
                 return
             log.info("%s%s", state, f": {trouble}" if trouble else "")
@@ -79,9 +88,14 @@ class Life:
         """The state and the counts at this moment."""
         with self._guard:
             return Condition(
-                self._state, self._reason, self._ended, self._triggers, dict(self._results),
+                self._state, self._reason, self._ended, self._triggers, dict(self._untaken), dict(self._results),
                 self._quality, self._warnings, dict(self._faults),
             )  # fmt: skip
+
+    @property
+    def state(self) -> State:
+        """The state at this moment."""
+        return self._state
 
     def fault(self, name: str, text: str) -> None:
         """Something is wrong though the station goes on, and this is what; an empty text says that it is over."""
@@ -101,6 +115,12 @@ class Life:
         with self._guard:
             self._triggers += 1
 
+    def count_untaken(self, why: str) -> None:
+        """A trigger came that gets no inspection."""
+        with self._guard:
+            self._untaken[why] += 1
+        self.changed.set()
+
     def count_result(self, inspection: Inspection) -> None:
         """One more result is on the disk."""
         with self._guard:
@@ -117,9 +137,10 @@ class Life:
         if before.keys() != warnings.keys():
             self.changed.set()
 
-    def fail(self, error: BaseException) -> None:
-        """The daemon cannot go on; the first reason counts."""
+    def fail(self, error: BaseException, stuck: str = "") -> None:
+        """The daemon cannot go on; the first reason counts. `stuck` names a thread that will not end."""
         with self._guard:
+            self.stuck |= {stuck} if stuck else set()
             self._error = self._error or error
         self.enter(State.ERROR, str(error))
         self.ending.set()
@@ -133,6 +154,10 @@ class Life:
     def progress(self, thread: str) -> None:
         """A thread says that it is not stuck."""
         self._progress[thread] = time.monotonic()
+
+    def silent_s(self, thread: str) -> float:
+        """Seconds since this thread said so; without end, where it never did."""
+        return time.monotonic() - self._progress.get(thread, -float("inf"))
 
     def slowest_s(self) -> float:
         """Seconds since the thread that has been silent for longest said so."""

@@ -25,20 +25,21 @@ LOOK_BACK = 4 * GROUP
 class Process:
     """Belongs to one thread. All of it raises JournalError and WireError."""
 
-    def __init__(self, journal: Journal, publisher: Publisher, bundle: Bundle) -> None:
+    def __init__(self, journal: Journal, publisher: Publisher, bundle: Bundle, recipe: str = "") -> None:
         self._journal, self._publisher = journal, publisher
         self._alarms: dict[str, str] = {}
-        self.use(bundle)
+        self.use(bundle, recipe)
 
-    def use(self, bundle: Bundle) -> None:
-        """From here on another bundle judges, or one that judged before: what is remembered of it counts."""
+    def use(self, bundle: Bundle, recipe: str = "") -> None:
+        """From here on another bundle judges, or another recipe: what is remembered of both together counts."""
         reader, self._bundle = self._journal.reader, bundle
-        found = reader.remembered(bundle.digest)
+        self._key = f"{bundle.digest} {recipe}".rstrip()
+        found = reader.remembered(self._key)
         memory, card = decode_memory(found.memory) if found else None, bundle.card
         self._control = ProcessControl(card.output, memory, classes=card.kinds)
         number = max(found.number if found else 0, reader.newest() - LOOK_BACK)
         for row in reader.rows(after_number=number, limit=LOOK_BACK):
-            if row.bundle == bundle.digest:
+            if (row.bundle, row.recipe_name, row.golden) == (bundle.digest, recipe, None):
                 self._control.see(
                     boot_id=row.boot_id, triggered_ns=row.triggered_ns, verdict=row.verdict, score=row.score,
                     map_units=row.map_units, timings_ms=row.timings_ms,
@@ -49,14 +50,14 @@ class Process:
         """Inspections that are in the journal, all judged by the bundle in use."""
         points = [point for inspection in batch if (point := self._see(inspection))]
         if points:
-            self._journal.remember(self._bundle.digest, encode_memory(self._control.memory))
+            self._journal.remember(self._key, encode_memory(self._control.memory))
         for point in points:
             self._publish(point)
 
-    def publish_again(self) -> None:
-        """The last point, if it was not published for a while."""
+    def publish_again(self, *, at_once: bool = False) -> None:
+        """The last point, if it was not published for a while, or `at_once`."""
         point = self._control.memory.point
-        if point and time.monotonic() >= self._next:
+        if point and (at_once or time.monotonic() >= self._next):
             self._publish(point)
 
     def _see(self, inspection: Inspection) -> Point | None:

@@ -8,7 +8,13 @@ import queue
 import threading
 import time
 
+import msgspec
+
 from edge.contract.bundle import Bundle
+from edge.contract.cam import Thresholds
+from edge.contract.events import ChangeoverEvent, Event
+from edge.contract.preprocess import Region
+from edge.contract.reading import Reading
 from edge.contract.types import Inspection
 from edge.journal.images import ImageFormat, ImageRule, encode_image
 from edge.journal.journal import Journal
@@ -16,7 +22,9 @@ from edge.journal.rows import Entry, Recorded
 from edge.life import Life
 from edge.process import Process
 from edge.quality import QualityWatch, measure_quality
-from edge.wire.messages import Counters, ImageReference
+from edge.shadow import Shadow
+from edge.trial import Trial
+from edge.wire.messages import Counters, ImageReference, Topic
 from edge.wire.publisher import Publisher
 
 log = logging.getLogger(__name__)
@@ -36,50 +44,84 @@ class Recorder:
     name = "record"
 
     def __init__(
-        self, results: queue.Queue[Inspection | Bundle], journal: Journal, publisher: Publisher, bundle: Bundle,
-        life: Life, quality: QualityWatch, *, rule: ImageRule, publish_images: bool,
+        self, results: queue.Queue[Inspection | Bundle | Event], journal: Journal, publisher: Publisher, bundle: Bundle,
+        life: Life, quality: QualityWatch, trial: Trial, shadow: Shadow | None,
+        *, rule: ImageRule, publish_images: bool, recipe: str = "",
     ) -> None:  # fmt: skip
         self._results, self._journal, self._publisher = results, journal, publisher
-        self._bundle = self._following = bundle
+        self._bundle, self._recipe = bundle, recipe
+        self._next: Bundle | Event | None = None
+        """What ended the last batch: it counts for all that follows."""
         self._life, self._rule, self._publish_images = life, rule, publish_images
-        self._quality = quality
-        self._process = Process(journal, publisher, bundle)
+        self._quality, self._trial, self._shadow = quality, trial, shadow
+        self._process = Process(journal, publisher, bundle, recipe)
         self._next_heartbeat = 0.0
 
     def run(self, source: threading.Thread) -> None:
-        """Until the daemon ends, the thread that fills the queue has ended too, and the queue is empty."""
-        while not self._life.ending.is_set() or source.is_alive() or not self._results.empty():
+        """Until the daemon ends, the thread that fills the queue has ended too or is stuck, and the queue is empty."""
+        while not self._life.ending.is_set() or self._goes_on(source) or not self._results.empty():
             self._life.progress(self.name)
+            self._publish_events()
+            self._publisher.keep_out_revoked()
+            self._greet(self._publisher.newcomers())
             if batch := self._next_batch():
                 self._record(batch)
-            if self._bundle is not self._following:
-                self._bundle = self._following
-                self._process.use(self._bundle)
+            if self._next:
+                self._follow(self._next)
+                self._next = None
             if time.monotonic() >= self._next_heartbeat:
                 self._look_after_journal()
                 self._process.publish_again()
             if self._life.changed.is_set() or time.monotonic() >= self._next_heartbeat:
                 self.publish_state()
+        self._publish_events()
         self.publish_state()
+
+    def _goes_on(self, source: threading.Thread) -> bool:
+        return source.is_alive() and source.name not in self._life.stuck
+
+    def _follow(self, change: Bundle | Event) -> None:
+        if isinstance(change, Bundle):
+            self._bundle = change
+            self._process.use(self._bundle, self._recipe)
+        else:
+            noted = self._journal.note(change)
+            if isinstance(change, ChangeoverEvent):
+                self._recipe = change.recipe
+                self._process.use(self._bundle, self._recipe)
+            self._publisher.event(change, noted.happened_ns, bundle=self._bundle.digest)
+        self._life.changed.set()
+
+    def _publish_events(self) -> None:
+        while not self._life.events.empty():
+            noted = self._life.events.get()
+            self._publisher.event(noted.event, noted.happened_ns, bundle=noted.event.bundle)
 
     def _look_after_journal(self) -> None:
         self._journal.tidy()
         for name, text in self._journal.faults.items():
             self._life.fault(name, text)
 
+    def _greet(self, newcomers: frozenset[Topic]) -> None:
+        """Whoever has just subscribed gets the last state and the last statistics at once."""
+        if Topic.STATE in newcomers:
+            self.publish_state()
+        if Topic.STATISTICS in newcomers:
+            self._process.publish_again(at_once=True)
+
     def publish_state(self) -> None:
         """Publishes how the station is now."""
         self._life.changed.clear()
         now = self._life.condition()
-        counters = Counters(now.triggers, now.results)
+        counters = Counters(now.triggers, now.results, **now.untaken)
         self._publisher.state(
             now.state, bundle=self._bundle.digest, counters=counters, reason=now.reason, ended=now.ended,
-            quality=now.quality, warnings=now.warnings, faults=now.faults,
+            quality=now.quality, warnings=now.warnings, faults=now.faults, recipe=self._recipe,
         )  # fmt: skip
         self._next_heartbeat = time.monotonic() + HEARTBEAT_S
 
     def _next_batch(self) -> list[Inspection]:
-        """Results that one bundle judged: it ends before another one takes over."""
+        """Results up to what changes something for those that follow, such as another bundle."""
         batch: list[Inspection] = []
         with contextlib.suppress(queue.Empty):
             item = self._results.get(timeout=IDLE_S)
@@ -88,8 +130,7 @@ class Recorder:
                 if len(batch) == BATCH:
                     return batch
                 item = self._results.get_nowait()
-            self._following = item
-            self._life.changed.set()
+            self._next = item
         return batch
 
     def _record(self, batch: list[Inspection]) -> None:
@@ -98,19 +139,35 @@ class Recorder:
             self._life.count_result(inspection)
             self._publish(inspection, done)
             self._watch_quality(inspection)
-        self._process.see(batch)
+            self._trial.see(self._bundle.digest, inspection)
+            if self._shadow and inspection.recipe is None:
+                self._shadow.offer(inspection, self._bundle.digest)
+        self._process.see(inspection for inspection in batch if not inspection.golden)
 
     def _watch_quality(self, inspection: Inspection) -> None:
         """After all that matters more, and never part of it."""
         if inspection.frame is not None:
-            self._quality.add(measure_quality(inspection.frame.pixels, self._bundle.card.preprocess.region))
+            self._quality.add(measure_quality(inspection.frame.pixels, self._region(inspection)))
             self._life.show_quality(self._quality.average, self._quality.warnings)
+
+    def _region(self, inspection: Inspection) -> Region:
+        return inspection.judgement.region or self._bundle.card.preprocess.region
 
     def _entry(self, inspection: Inspection) -> Entry:
         frame, form = inspection.frame, self._rule.form
         if frame is None or not self._rule.keeps(inspection.judgement.verdict, inspection.sequence):
-            return Entry(inspection, self._bundle.digest)
-        return Entry(inspection, self._bundle.digest, encode_image(frame.pixels, form), form.suffix)
+            return Entry(inspection, self._bundle.digest, reading=self._reading(inspection))
+        image = encode_image(frame.pixels, form)
+        return Entry(inspection, self._bundle.digest, image, form.suffix, self._reading(inspection))
+
+    def _reading(self, inspection: Inspection) -> bytes:
+        """What `_publish` says beside the inspection, for the journal: from it a result can be published again."""
+        card = self._bundle.card
+        return msgspec.json.encode(Reading.of(card.output, self._thresholds(inspection), card.kinds))
+
+    def _thresholds(self, inspection: Inspection) -> Thresholds:
+        card, recipe = self._bundle.card, inspection.recipe
+        return recipe.thresholds(card) if recipe else card.thresholds
 
     def _publish(self, inspection: Inspection, done: Recorded) -> None:
         judgement = inspection.judgement
@@ -118,8 +175,8 @@ class Recorder:
         reference = ImageReference(done.image.sha256, done.image.path) if done.image else None
         card = self._bundle.card
         self._publisher.result(
-            inspection, bundle=self._bundle.digest, output=card.output, thresholds=card.thresholds, image=reference,
-            classes=card.kinds,
+            inspection, bundle=self._bundle.digest, output=card.output, image=reference, classes=card.kinds,
+            thresholds=self._thresholds(inspection),
         )  # fmt: skip
         if self._publish_images and inspection.frame is not None:
             jpeg = encode_image(inspection.frame.pixels, ImageFormat.JPEG)

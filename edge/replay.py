@@ -10,17 +10,19 @@ import msgspec
 import numpy as np
 
 from edge.camera import Camera
+from edge.contract.recipe import NamedRegion, Recipe
 from edge.contract.types import Inspection, Signal, Verdict
 from edge.errors import CameraError, UsageError
 from edge.inference.judge import Judge
 from edge.line import NoSignal
+from edge.part import read_part
 from edge.pipeline import Pipeline
 
 READ_TIMEOUT_S = 10.0
 
 
 class ReplayLine(msgspec.Struct, frozen=True):
-    """One frame's result, as `okng replay` prints it; `map` holds the int8 units, row by row, as base64."""
+    """One part's result, as `okng replay` prints it: `frame` is the decisive one, `map` its int8 units as base64."""
 
     index: int
     frame: str
@@ -32,6 +34,8 @@ class ReplayLine(msgspec.Struct, frozen=True):
     map: bytes | None
     kind: str | None = None
     """What the part was named as, where the bundle tells kinds apart."""
+    region: NamedRegion | None = None
+    """Where in the frame the map lies; None: the card's region."""
 
 
 class Difference(msgspec.Struct, frozen=True):
@@ -41,20 +45,26 @@ class Difference(msgspec.Struct, frozen=True):
     what: str
 
 
-def replay(camera: Camera, judge: Judge) -> Iterator[ReplayLine]:
-    """One line for each frame of an opened capture, in order. A frame that cannot be used is a FAULT."""
+def replay(
+    camera: Camera, judge: Judge, recipe: Recipe | None = None, *, one_each: bool = False
+) -> Iterator[ReplayLine]:
+    """One line for each part of an opened capture, in order. A frame that cannot be used is a FAULT.
+
+    A part has as many frames as the recipe says, or one where the capture holds `one_each`, the decisive one. Raises
+    ConfigError when the recipe does not fit the bundle.
+    """
     with NoSignal() as signal:
-        pipeline = Pipeline(judge, signal, boot_id="replay")
-        index = 0
+        pipeline = Pipeline(judge, signal, "replay", recipe)
+        index, count = 0, 1 if one_each else pipeline.judge.frames
         while True:
             try:
-                frame = camera.read(READ_TIMEOUT_S)
+                frames = read_part(camera, count, lambda: camera.read(READ_TIMEOUT_S))
             except CameraError as error:
                 yield _line(index, pipeline.fault(index, "", str(error), time.time_ns()))
             else:
-                if frame is None:
+                if not frames:
                     return
-                yield _line(index, pipeline.inspect(index, "", frame, frame.captured_ns))
+                yield _line(index, pipeline.inspect(index, "", frames[0], frames[0].captured_ns, frames[1:]))
             index += 1
 
 
@@ -117,4 +127,5 @@ def _line(index: int, inspection: Inspection) -> ReplayLine:
         reason=judgement.reason,
         map=units.tobytes() if units is not None else None,
         kind=judgement.kind,
+        region=judgement.region,
     )

@@ -14,13 +14,16 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from edge.contract.bundle import Bundle
+    from edge.contract.recipe import Recipe
     from edge.contract.recording import Recording
     from edge.replay import ReplayLine
 
 
 @click.command()
 @click.argument("capture", type=click.Path(path_type=Path))
-@click.option("--bundle", required=True, type=click.Path(path_type=Path), help="The bundle that judges.")
+@click.option("--bundle", "bundle_path", type=click.Path(path_type=Path),
+              help="The bundle that judges; the recipe's where it names one.")  # fmt: skip
+@click.option("--recipe", "recipe_path", type=click.Path(path_type=Path), help="The file of the recipe to inspect by.")
 @click.option("--expect", type=click.Path(path_type=Path), help="An earlier replay; exit status 1 on a difference.")
 @click.option("--tolerance", default=2, show_default=True, type=click.IntRange(0, 255),
               help="Units of int8 by which a map may differ from the expected one.")  # fmt: skip
@@ -29,18 +32,24 @@ if TYPE_CHECKING:
 @click.option(
     "--sheet", type=click.Path(path_type=Path), help="With --diff: a PNG of what changed, under the new maps."
 )
-def replay(capture: Path, bundle: Path, expect: Path | None, tolerance: int, diff: bool, sheet: Path | None) -> None:
-    """Judge the frames of CAPTURE, a folder or a video, and print a JSON line for each. Drives no outputs.
+def replay(
+    capture: Path, bundle_path: Path | None, recipe_path: Path | None, expect: Path | None, tolerance: int,
+    diff: bool, sheet: Path | None,
+) -> None:  # fmt: skip
+    """Judge the parts of CAPTURE, a folder or a video, and print a JSON line for each. Drives no outputs.
 
-    A capture made by `okng journal export --as capture` must be as it was recorded: each frame's checksum is checked.
+    A frame is a part, or as many frames as the recipe says. A capture made by `okng journal export --as capture` must
+    be as it was recorded: each frame's checksum is checked. It has one frame of each part, the decisive one.
 
     \b
     Example: okng replay monday --bundle bundles/new > new.jsonl
              okng replay monday --bundle bundles/new --expect old.jsonl > /dev/null
              okng replay monday --bundle bundles/new --diff --sheet changed.png
+             okng replay screws --recipe recipes/screw-m4.toml
     """
     from edge.contract.recording import FILE, read_recording
     from edge.contract.storage import refuse_taken
+    from edge.recipes import read_recipe
     from edge.replay import read_lines
 
     if sheet and not diff:
@@ -53,8 +62,12 @@ def replay(capture: Path, bundle: Path, expect: Path | None, tolerance: int, dif
     recording = read_recording(capture)
     if diff and recording is None:
         raise UsageError(f"{capture}: has no {FILE}; make a capture with okng journal export --as capture")
-    opened, found = _proven(bundle), []
-    for line in _lines(capture, opened):
+    recipe = read_recipe(recipe_path) if recipe_path else None
+    named = Path(recipe.settings.bundle) if recipe and recipe.settings.bundle else None
+    if not (chosen := bundle_path or named):
+        raise UsageError("no bundle: add --bundle, or a --recipe that names one")
+    opened, found = _proven(chosen), []
+    for line in _lines(capture, opened, recipe, one_each=recording is not None):
         if not diff:
             click.echo(_encoded(line))
         if expect or diff:
@@ -75,13 +88,13 @@ def _proven(path: Path) -> Bundle:
     return opened
 
 
-def _lines(capture: Path, bundle: Bundle) -> Iterator[ReplayLine]:
+def _lines(capture: Path, bundle: Bundle, recipe: Recipe | None, *, one_each: bool) -> Iterator[ReplayLine]:
     from edge.camera import FileCamera
     from edge.inference.judge import Judge
     from edge.replay import replay as play
 
     with FileCamera(capture.absolute()) as camera:
-        yield from play(camera, Judge(bundle))
+        yield from play(camera, Judge(bundle), recipe, one_each=one_each)
 
 
 def _encoded(line: ReplayLine) -> bytes:

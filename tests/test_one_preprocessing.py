@@ -153,6 +153,8 @@ SHOWS_OR_DRAWS = {
     "trainer/contact_sheet.py", "trainer/duplicates.py",  # pictures for people, and what they have in common
     "trainer/cli.py",  # makes the flat field, which the card carries
     "trainer/batches.py",  # masks to map cells
+    "edge/recipes.py", "edge/contract/recipe.py",  # places to ignore, the empty place: what becomes of no input
+    "edge/line/presence.py",  # whether a part has come, which triggers
     "edge/quality.py",  # brightness and focus, which change no verdict
     "trainer/explain.py",  # Grad-CAM, which is looked at
 }  # fmt: skip

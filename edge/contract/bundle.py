@@ -1,6 +1,7 @@
 """A bundle: a folder with a model and all that is needed to run it and to trust it.
 
-    model.tflite  model.json (the card)  provenance.csv  golden/*.png  SHA256SUMS  [SHA256SUMS.sig]
+    model.tflite  model.json (the card)  provenance.csv  golden/*.png  SHA256SUMS
+    [model_edgetpu.tflite]  [SHA256SUMS.sig]
 
 SHA256SUMS lists every other file, in the format of `sha256sum`; its own SHA-256 is the bundle's digest. So a
 change of one byte anywhere, in SHA256SUMS too, is found, and `sha256sum -c SHA256SUMS` agrees. SHA256SUMS.sig says who
@@ -25,6 +26,8 @@ from edge.errors import BundleError, UsageError
 
 MODEL, CARD, PROVENANCE, SUMS = "model.tflite", "model.json", "provenance.csv", "SHA256SUMS"
 SIGNATURE = f"{SUMS}.sig"
+COMPILED = "model_edgetpu.tflite"
+"""The model as `okng edgetpu` compiled it; a bundle may have it beside the other."""
 _LINE = re.compile(r"([0-9a-f]{64})  ([A-Za-z0-9_.-]+(?:/[A-Za-z0-9_.-]+)*)")
 
 
@@ -42,6 +45,8 @@ class Bundle:
     model: bytes
     signature: Signature | None = None
     signer: PublicKey | None = None
+    compiled: bytes | None = None
+    """The model compiled for the Edge TPU, None where the bundle has none."""
 
     @property
     def short(self) -> str:
@@ -69,7 +74,8 @@ def read_bundle(path: Path, trusted: Sequence[PublicKey] = ()) -> Bundle:
     for golden in card.golden:
         if golden.file not in contents:
             raise BundleError(f"{path / CARD}: golden frame {golden.file} is not in the bundle")
-    return Bundle(path, hashlib.sha256(listing).hexdigest(), card, contents[MODEL], signature, signer)
+    digest = hashlib.sha256(listing).hexdigest()
+    return Bundle(path, digest, card, contents[MODEL], signature, signer, contents.get(COMPILED))
 
 
 def write_bundle(out: Path, files: Mapping[str, bytes], key: SigningKey | None = None) -> None:

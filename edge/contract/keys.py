@@ -1,21 +1,18 @@
-"""Key files: NAME.key, the private key, its owner's alone (0600), and NAME.pub, to give away.
+"""Keys that sign bundles: NAME.key, the private key, its owner's alone (0600), and NAME.pub, to give away.
 
-Both are PEM: PKCS8, with a passphrase or without (RFC 5958), and SubjectPublicKeyInfo. The one kind there is now signs
-bundles; a file's content says its kind.
+Both are PEM: PKCS8, with a passphrase or without (RFC 5958), and SubjectPublicKeyInfo. The keys of the wire are another
+kind (edge/wire/keys.py).
 """
 
 from __future__ import annotations
 
-import os
-import re
-import stat
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from edge.contract.signature import LARGEST_KEY_FILE, PublicKey, Signature, encode_public_key, read_public_key
-from edge.contract.storage import sync_folder
+from edge.contract.key_files import check_name, make_folder, openness, read_private, write_new
+from edge.contract.signature import PublicKey, Signature, encode_public_key, read_public_key
 from edge.errors import UsageError
 
 if TYPE_CHECKING:
@@ -25,7 +22,6 @@ PRIVATE, PUBLIC = ".key", ".pub"
 SIGNING = "signing"
 """The kind of key that signs bundles."""
 LONGEST_PASSPHRASE = 1023
-_NAME = re.compile(r"[A-Za-z0-9_-]{1,40}")
 
 Passphrase = Callable[[], bytes]
 """Asked for only where one is needed."""
@@ -62,8 +58,7 @@ def make_key(folder: Path, name: str, passphrase: bytes = b"") -> PublicKey:
     from cryptography.hazmat.primitives import serialization as form
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-    if not _NAME.fullmatch(name):
-        raise UsageError(f"{name!r}: a key's name is 1 to 40 of A-Z a-z 0-9 _ -")
+    check_name(name)
     if len(passphrase) > LONGEST_PASSPHRASE:
         raise UsageError(f"a passphrase of {len(passphrase)} bytes; openssl takes at most {LONGEST_PASSPHRASE}")
     key = Ed25519PrivateKey.generate()
@@ -71,10 +66,10 @@ def make_key(folder: Path, name: str, passphrase: bytes = b"") -> PublicKey:
     private = key.private_bytes(form.Encoding.PEM, form.PrivateFormat.PKCS8, lock)
     raw = key.public_key().public_bytes_raw()
     private_path, public_path = folder / f"{name}{PRIVATE}", folder / f"{name}{PUBLIC}"
-    _make_folder(folder)
-    _write_new(public_path, encode_public_key(raw), 0o644)
+    make_folder(folder)
+    write_new(public_path, encode_public_key(raw), 0o644)
     try:
-        _write_new(private_path, private, 0o600)
+        write_new(private_path, private, 0o600)
     except UsageError:
         public_path.unlink(missing_ok=True)
         raise
@@ -87,7 +82,7 @@ def read_signing_key(path: Path, passphrase: Passphrase) -> SigningKey:
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
     from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
-    data = _read_private(path)
+    data = read_private(path)
     locked = b"-----BEGIN ENCRYPTED PRIVATE KEY-----" in data
     secret = passphrase() if locked else None
     try:
@@ -119,46 +114,4 @@ def _entry(folder: Path, name: str) -> KeyEntry:
         return KeyEntry(name, "", None, private.exists(), str(error))
     if not private.exists():
         return KeyEntry(name, SIGNING, public, False)
-    return KeyEntry(name, SIGNING, public, True, _openness(private, private.stat()))
-
-
-def _openness(path: Path, found: os.stat_result) -> str:
-    mode = stat.S_IMODE(found.st_mode)
-    return f"{path}: others can read it (mode {mode:04o}); chmod 600 {path}" if mode & 0o077 else ""
-
-
-def _read_private(path: Path) -> bytes:
-    try:
-        with path.open("rb") as file:
-            if problem := _openness(path, os.fstat(file.fileno())):
-                raise UsageError(problem)
-            return file.read(LARGEST_KEY_FILE)
-    except OSError as error:
-        raise UsageError(f"{path}: cannot be read: {error.strerror}") from None
-
-
-def _make_folder(folder: Path) -> None:
-    try:
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    except OSError as error:
-        raise UsageError(f"{folder}: cannot be made: {error.strerror}") from None
-
-
-def _write_new(path: Path, data: bytes, mode: int) -> None:
-    """`data` at `path`, with that mode from its first moment on. Raises UsageError when something is there."""
-    try:
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
-    except FileExistsError:
-        raise UsageError(f"{path}: is already there; a key is never overwritten: name another") from None
-    except OSError as error:
-        raise UsageError(f"{path}: cannot be written: {error.strerror}") from None
-    try:
-        with os.fdopen(descriptor, "wb") as file:
-            os.fchmod(descriptor, mode)
-            file.write(data)
-            file.flush()
-            os.fsync(descriptor)
-        sync_folder(path.parent)
-    except OSError as error:
-        path.unlink(missing_ok=True)
-        raise UsageError(f"{path}: cannot be written: {error.strerror}; nothing was kept") from None
+    return KeyEntry(name, SIGNING, public, True, openness(private, private.stat()))

@@ -9,9 +9,8 @@ import cv2
 import msgspec
 import numpy as np
 
+from edge.contract.region import Region
 from edge.contract.types import Pixels
-
-Fraction = Annotated[float, msgspec.Meta(ge=0.0, le=1.0)]
 
 CENTRE = 128
 """The unit that is zero to the network, and the mean of a standardised image."""
@@ -19,25 +18,6 @@ UNITS_PER_SIGMA = 32.0
 """Of a standardised image: so 4 standard deviations fit on either side of the mean."""
 SIGMA_FLOOR = 2.0
 """Grey levels. A flat image is not blown up to noise beyond this."""
-
-
-class Region(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """The part of the frame that is inspected, as fractions of its width and height."""
-
-    left: Fraction = 0.0
-    top: Fraction = 0.0
-    width: Fraction = 1.0
-    height: Fraction = 1.0
-
-    def __post_init__(self) -> None:
-        if min(self.width, self.height) <= 0 or self.left + self.width > 1.0001 or self.top + self.height > 1.0001:
-            raise ValueError(f"region {self.left},{self.top},{self.width},{self.height} does not lie within the frame")
-
-    def pixels(self, height: int, width: int) -> tuple[int, int, int, int]:
-        """Corner and size (x, y, w, h) in a frame of this height and width, in pixels; at least 1 x 1."""
-        x, y = min(round(self.left * width), width - 1), min(round(self.top * height), height - 1)
-        w, h = max(1, round(self.width * width)), max(1, round(self.height * height))
-        return x, y, min(w, width - x), min(h, height - y)
 
 
 class Clahe(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

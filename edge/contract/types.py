@@ -4,15 +4,29 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import TYPE_CHECKING, Literal
 
+import msgspec
 import numpy as np
 from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    from edge.contract.recipe import NamedRegion, Recipe
 
 Pixels = NDArray[np.uint8]
 """An image: (height, width) grey or (height, width, 3) in BGR order, uint8."""
 
 MapUnits = NDArray[np.int8]
 """The network's output as it leaves the interpreter: (rows, columns, classes), int8."""
+
+
+Label = Literal["ok", "ng"]
+"""What a known part is."""
+
+
+def plain(text: str) -> str:
+    """`text` as UTF-8 can hold it: file names may carry bytes that are none."""
+    return text.encode("utf-8", "backslashreplace").decode("utf-8")
 
 
 class Verdict(StrEnum):
@@ -75,13 +89,26 @@ class Frame:
             raise ValueError("a frame has at least one pixel")
 
 
+class LookResult(msgspec.Struct, frozen=True):
+    """What one region of one frame of a part was judged as. `frame` counts the part's frames from 0."""
+
+    frame: int
+    region: str
+    """Its name; empty for the card's."""
+    verdict: Verdict
+    score: float | None
+
+
 @dataclass(frozen=True, slots=True)
 class Judgement:
-    """What the model says of one frame: the verdict and the map it was pooled from.
+    """What the model says of one part: the verdict and the map it was pooled from.
 
     `score` is P(NG), 0 to 1. `map_units` are int8; a logit is `(unit - zero_point) * scale` (see the bundle's card).
     `kind` is what the part is named as: one of the ok kinds for OK, for NG and REVIEW one of the ng kinds; None where
     the bundle tells no kinds apart. For FAULT all three are None and `reason` says why.
+
+    A recipe may have a part looked at several times: then `looks` has the result of each, and the rest is that of the
+    decisive one: `frame` says in which of the part's frames, counted from 0, and `region` where in it the map lies.
     """
 
     verdict: Verdict
@@ -90,6 +117,11 @@ class Judgement:
     reason: str = ""
     timings_ms: dict[str, float] = field(default_factory=dict)
     kind: str | None = None
+    region: NamedRegion | None = None
+    """None: the card's."""
+    frame: int = 0
+    looks: tuple[LookResult, ...] = ()
+    """Empty where there was one alone."""
 
     @classmethod
     def fault(cls, reason: str) -> Judgement:
@@ -104,7 +136,11 @@ class Judgement:
 
 @dataclass(frozen=True, slots=True)
 class Inspection:
-    """One trigger's one result. `boot_id` and `sequence` together name it: its `id` is `boot_id-sequence`."""
+    """One trigger's one result. `boot_id` and `sequence` together name it: its `id` is `boot_id-sequence`.
+
+    Of several frames of the part, `frame` is the decisive one. `recipe` is None where the bundle alone said how.
+    `golden` says what the part is known to be: one that was shown to the station, and is rejected in any case.
+    """
 
     boot_id: str
     sequence: int
@@ -113,6 +149,8 @@ class Inspection:
     judgement: Judgement
     signal: Signal
     triggered_ns: int
+    recipe: Recipe | None = None
+    golden: Label | None = None
 
     @property
     def id(self) -> str:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from time import perf_counter
 
-from edge.contract.bundle import MODEL, Bundle
+from edge.contract.bundle import COMPILED, MODEL, Bundle
 from edge.contract.cam import dequantise, name_kind, ng_map, score
 from edge.contract.preprocess import CENTRE, Region, preprocess
+from edge.contract.recipe import Look
+from edge.contract.runtime import ON_CPU, Runtime
 from edge.contract.types import Frame, Judgement, Pixels, Verdict
 from edge.errors import BundleError
 from edge.inference.engine import Engine
@@ -15,29 +17,38 @@ from edge.inference.engine import Engine
 class Judge:
     """A bundle ready to judge frames. Belongs to one thread."""
 
-    def __init__(self, bundle: Bundle, threads: int = 1) -> None:
-        """Raises BundleError when the model is not what the card says."""
+    def __init__(self, bundle: Bundle, runtime: Runtime = ON_CPU) -> None:
+        """Raises BundleError when the model is not what the card says, DelegateError when a delegate cannot."""
         self.bundle = bundle
         self._card, self._kinds = bundle.card, bundle.card.kinds
+        self._plain = Look(None, bundle.card.preprocess, bundle.card.thresholds, None)
+        delegate = runtime.delegate
+        compiled = bundle.compiled if delegate and delegate.compiled else None
         try:
-            self._engine = Engine(bundle.model, threads)
+            self._engine = Engine(compiled or bundle.model, runtime.threads, delegate)
         except BundleError as error:
-            raise BundleError(f"{bundle.path / MODEL}: {error}") from None
+            raise BundleError(f"{bundle.path / (COMPILED if compiled else MODEL)}: {error}") from None
         _check_agreement(bundle, self._engine)
 
-    def judge(self, frame: Frame) -> Judgement:
-        """The verdict, the score, the kind and the map of one frame, with the milliseconds each step took."""
+    def judge(self, frame: Frame, look: Look | None = None) -> Judgement:
+        """The verdict, the score, the kind and the map of one frame, with the milliseconds each step took.
+
+        `look` is a recipe's, for this card; None: as the card says. The map has all places, also those not counted.
+        """
+        look = look or self._plain
         began = perf_counter()
-        image = preprocess(frame.pixels, self._card.preprocess)
-        if image.min() == image.max() or _is_blank(frame.pixels, self._card.preprocess.region):
+        image = preprocess(frame.pixels, look.spec)
+        if image.min() == image.max() or _is_blank(frame.pixels, look.spec.region):
             return Judgement.fault("the frame is blank: every pixel is the same")
         prepared = perf_counter()
         units = self._engine.invoke(image)
         invoked = perf_counter()
         output = self._card.output
         logits = dequantise(units, output.scale, output.zero_point)
+        if look.counted is not None:
+            logits = logits[look.counted][:, None]  # pooling does not ask how places lie: a map of one column
         value = score(ng_map(logits, self._kinds), self._card.pooling)
-        verdict = self._card.thresholds.verdict(value)
+        verdict = look.thresholds.verdict(value)
         if verdict is Verdict.FAULT:
             return Judgement.fault("the score is not a number")
         kind = name_kind(logits, self._card.pooling, self._kinds, verdict)
@@ -46,7 +57,7 @@ class Judge:
             "invoke": (invoked - prepared) * 1e3,
             "pool": (perf_counter() - invoked) * 1e3,
         }
-        return Judgement(verdict, value, units, timings_ms=timings, kind=kind)
+        return Judgement(verdict, value, units, timings_ms=timings, kind=kind, region=look.region)
 
 
 def _is_blank(pixels: Pixels, region: Region) -> bool:

@@ -1,7 +1,8 @@
 """A bundle proves itself before it is used: digests, card against model, golden set. In a child process.
 
-Run as `python -m edge.inference.verify BUNDLE RUNS`, it prints one JSON line and ends with 0 or 3. It sees to it that
-a malformed model kills only this process: no core file, bounded memory, and the first to go where memory ends.
+Run as `python -m edge.inference.verify BUNDLE RUNS RUNTIME`, the last as JSON, it prints one JSON line and ends with 0
+or 3. It sees to it that a malformed model kills only this process: no core file, bounded memory, and the first to go
+where memory ends.
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ from edge.contract.bundle import Bundle, read_bundle
 from edge.contract.cam import dequantise, name_kind, ng_map, score
 from edge.contract.card import GoldenFrame
 from edge.contract.images import read_image
+from edge.contract.runtime import ON_CPU, Runtime
 from edge.contract.types import Frame, Judgement
 from edge.errors import BundleError, DataError, OkngError
 
@@ -61,15 +63,20 @@ def verify_in_child(path: Path, runs: int = 0) -> Proof:
     return finish_verify(path, start_verify(path, runs))
 
 
-def start_verify(path: Path, runs: int = 0) -> subprocess.Popen[bytes]:
+def start_verify(path: Path, runs: int = 0, runtime: Runtime = ON_CPU) -> subprocess.Popen[bytes]:
     """Begins to verify; the caller goes on meanwhile and ends with `finish_verify`."""
-    command = [sys.executable, "-P", "-m", "edge.inference.verify", str(path), str(runs)]
+    how = msgspec.json.encode(runtime).decode()
+    command = [sys.executable, "-P", "-m", "edge.inference.verify", str(path), str(runs), how]
     return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, stdin=subprocess.DEVNULL)
 
 
-def finish_verify(path: Path, child: subprocess.Popen[bytes], given_up: Callable[[], bool] = lambda: False) -> Proof:
+def finish_verify(
+    path: Path, child: subprocess.Popen[bytes], given_up: Callable[[], bool] = lambda: False,
+    timeout_s: float | None = None,
+) -> Proof:  # fmt: skip
     """The child's proof. Raises BundleError with its reason, or when it crashed, hung, or was `given_up`."""
-    deadline = time.monotonic() + CHILD_TIMEOUT_S
+    limit_s = timeout_s or CHILD_TIMEOUT_S
+    deadline = time.monotonic() + limit_s
     while True:
         try:
             output, errors = child.communicate(timeout=LOOK_S)
@@ -79,7 +86,7 @@ def finish_verify(path: Path, child: subprocess.Popen[bytes], given_up: Callable
                 continue
             child.kill()
             child.communicate()
-            why = "given up" if given_up() else f"did not prove itself within {CHILD_TIMEOUT_S:.0f} s"
+            why = "given up" if given_up() else f"did not prove itself within {limit_s:.0f} s"
             raise BundleError(f"{path}: {why}") from None
     if child.returncode == 0:
         return msgspec.json.decode(output, type=Proof)
@@ -91,13 +98,13 @@ def finish_verify(path: Path, child: subprocess.Popen[bytes], given_up: Callable
     raise BundleError(f"{path}: could not be verified: {last[0]}")
 
 
-def verify(path: Path, runs: int = 0) -> Proof:
-    """Verifies in this process. Raises BundleError."""
+def verify(path: Path, runs: int = 0, runtime: Runtime = ON_CPU) -> Proof:
+    """Verifies in this process. Raises BundleError; DelegateError."""
     from edge.inference.engine import RUNTIME
     from edge.inference.judge import Judge
 
     bundle = read_bundle(path)
-    judge = Judge(bundle)
+    judge = Judge(bundle, runtime)
     if not bundle.card.golden:
         raise BundleError(f"{path}: has no golden frames, so nothing proves that it judges as it did")
     checked = [_check_golden(bundle, judge, golden) for golden in bundle.card.golden]
@@ -143,7 +150,7 @@ def _judge(bundle: Bundle, judge: Judge, golden: GoldenFrame) -> tuple[Judgement
     return found, found.timings_ms.get("invoke", 0.0)
 
 
-def _confine() -> None:
+def confine() -> None:
     """Bounds what this process may take. Where a sandbox forbids to ask for a bound, it has its own."""
     importlib.import_module("edge.inference.judge")  # what the runtime itself takes is not the model's
     with contextlib.suppress(OSError):
@@ -157,9 +164,9 @@ def _confine() -> None:
 
 def main() -> int:
     """The child process."""
-    _confine()
+    confine()
     try:
-        proof = verify(Path(sys.argv[1]), int(sys.argv[2]))
+        proof = verify(Path(sys.argv[1]), int(sys.argv[2]), msgspec.json.decode(sys.argv[3], type=Runtime))
     except OkngError as error:
         print(error)
         return BundleError.exit_status

@@ -9,14 +9,19 @@ from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
 
-from edge.contract.types import Decision
+import msgspec
+
+from edge.contract.events import Event
+from edge.contract.recipe import Recipe
+from edge.contract.types import Decision, plain
 from edge.errors import JournalError, UsageError
 from edge.journal.failures import primary_code
 from edge.journal.images import ImageStore, StoredImage
+from edge.journal.log import Noted, write_event, write_shadowed
 from edge.journal.protect import mark
 from edge.journal.reader import JournalReader
 from edge.journal.retention import Bounds, Retention
-from edge.journal.rows import Decided, Entry, Recorded, decided, parse_id, text, values
+from edge.journal.rows import Decided, Entry, Recorded, Shadowed, decided, parse_id, values
 from edge.journal.schema import FILE, open_writer, transaction
 
 _BY_REQUEST = """
@@ -37,7 +42,13 @@ class Station:
     @property
     def recipe(self) -> str:
         """Digest of the settings; empty when there are none."""
-        return sha256(self.settings).hexdigest() if self.settings else ""
+        return _digest(self.settings)
+
+    def settings_with(self, recipe: Recipe | None) -> bytes:
+        """The settings of a station that inspects by a recipe, as JSON."""
+        if recipe is None:
+            return self.settings
+        return msgspec.json.encode(msgspec.json.decode(self.settings or b"{}") | {"recipe": recipe.record()})
 
 
 class Book:
@@ -48,6 +59,7 @@ class Book:
         self._station, self._clock = station, station.clock
         self._images = ImageStore(folder)
         self._connection = open_writer(folder / FILE)
+        self._recipe: tuple[Recipe | None, str] = (None, station.recipe)
         try:
             self._sweep()
             self.retention = Retention(self._connection, self._images, station.bounds, station.clock)
@@ -63,10 +75,16 @@ class Book:
         images: list[StoredImage] = []
         try:
             recorded = [self._acknowledgement(entry, images) for entry in entries]
-            rows = [values(entry, done, self._station.recipe) for entry, done in zip(entries, recorded, strict=True)]
+            readings = {(entry.reading_digest, entry.reading.decode()) for entry in entries if entry.reading}
             with transaction(self._connection):
+                self._connection.executemany("INSERT OR IGNORE INTO readings VALUES (?, ?)", readings)
+                rows = [
+                    values(entry, done, self._settings_of(entry.inspection.recipe))
+                    for entry, done in zip(entries, recorded, strict=True)
+                ]
                 self._connection.executemany(_insert(rows[0]), rows)
         except Exception as error:
+            self._recipe = (None, self._station.recipe)  # its settings were taken back too
             self._take_back(images, error)
             raise
         self.retention.added(len(rows), sum(image.size for image in images))
@@ -99,6 +117,16 @@ class Book:
         with transaction(self._connection):
             self._connection.execute(query, (bundle, memory, self._clock()))
 
+    def note(self, event: Event) -> Noted:
+        """See `Journal.note`."""
+        with transaction(self._connection):
+            return write_event(self._connection, self.boot_id, event, self._clock())
+
+    def compare(self, found: Sequence[Shadowed]) -> None:
+        """See `Journal.compare`."""
+        with transaction(self._connection):
+            write_shadowed(self._connection, found)
+
     def close(self) -> None:
         """May be called twice."""
         self.reader.close()
@@ -111,12 +139,25 @@ class Book:
             boot_id = boot_id or secrets.token_hex(4)
             while boot_id in taken:
                 boot_id = secrets.token_hex(4)
-            now_ns, recipe = self._clock(), self._station.recipe
-            self._connection.execute("INSERT INTO boots VALUES (?, ?, ?)", (boot_id, text(self._station.name), now_ns))
-            if recipe:
-                found = (recipe, self._station.settings.decode(), now_ns)
-                self._connection.execute("INSERT OR IGNORE INTO recipes VALUES (?, ?, ?)", found)
+            now_ns = self._clock()
+            self._connection.execute("INSERT INTO boots VALUES (?, ?, ?)", (boot_id, plain(self._station.name), now_ns))
+            if self._station.settings:
+                self._keep_settings(self._station.settings, now_ns)
         return boot_id
+
+    def _settings_of(self, recipe: Recipe | None) -> str:
+        """Digest of what a recipe's inspections are made with, which is kept within the caller's transaction."""
+        if recipe is None:
+            return self._station.recipe
+        if recipe is not self._recipe[0]:
+            settings = self._station.settings_with(recipe)
+            self._keep_settings(settings, self._clock())
+            self._recipe = (recipe, _digest(settings))
+        return self._recipe[1]
+
+    def _keep_settings(self, settings: bytes, now_ns: int) -> None:
+        found = (_digest(settings), settings.decode(), now_ns)
+        self._connection.execute("INSERT OR IGNORE INTO recipes VALUES (?, ?, ?)", found)
 
     def _sweep(self) -> None:
         """Removes the images that the last boot wrote and did not live to write the rows of."""
@@ -161,6 +202,10 @@ class Book:
         if key is None or self._connection.execute(query, key).fetchone() is None:
             raise UsageError(f"no inspection {inspection_id!r} in the journal")
         return key
+
+
+def _digest(settings: bytes) -> str:
+    return sha256(settings).hexdigest() if settings else ""
 
 
 def _insert(columns: Mapping[str, object]) -> str:

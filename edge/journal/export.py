@@ -18,11 +18,12 @@ from edge.journal.rows import Row
 
 INTEGERS = ("number", "sequence", "captured_ns", "triggered_ns", "recorded_ns", "image_removed_ns", "protected_ns")
 COLUMNS = (
-    "number", "id", "station", "boot_id", "sequence", "part", "frame_name", "verdict", "score", "kind", "signal",
-    "reason", "decision", "operator", "decision_reason", "decided_ns", "bundle", "recipe", "recorded", "captured_ns",
-    "triggered_ns", "recorded_ns", "timings_ms", "image_path", "image_sha256", "image_removed_ns", "protected_ns",
+    "number", "id", "station", "boot_id", "sequence", "part", "frame_name", "golden", "verdict", "score", "kind",
+    "signal", "reason", "decision", "operator", "decision_reason", "decided_ns", "bundle", "recipe", "recipe_name",
+    "recorded", "captured_ns", "triggered_ns", "recorded_ns", "timings_ms", "region", "looks", "image_path",
+    "image_sha256", "image_removed_ns", "protected_ns",
 )  # fmt: skip
-"""`recorded` is UTC as text; `timings_ms` JSON; `image_path` relative to the journal's folder."""
+"""`recorded` is UTC as text; `timings_ms`, `region` and `looks` JSON; `image_path` relative to the journal's folder."""
 GROUP = 1000
 """Rows that are written to Parquet together."""
 
@@ -80,6 +81,8 @@ def _fields(row: Row) -> dict[str, Any]:
         "decided_ns": said.decided_ns if said else None,
         "recorded": datetime.fromtimestamp(row.recorded_ns / 1e9, UTC).isoformat(timespec="milliseconds"),
         "timings_ms": msgspec.json.encode(row.timings_ms).decode(),
+        "region": msgspec.json.encode(row.region).decode() if row.region else None,
+        "looks": msgspec.json.encode(row.looks).decode() if row.looks else None,
     }
 
 

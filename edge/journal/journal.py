@@ -11,16 +11,18 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TypeVar
 
+from edge.contract.events import Event
 from edge.contract.lifetime import Closing
-from edge.contract.types import Decision
+from edge.contract.types import Decision, plain
 from edge.journal.book import Book, Station
 from edge.journal.damage import set_aside, set_aside_before
 from edge.journal.failures import is_damaged, is_full, journal_errors
 from edge.journal.folder import FolderLock, make_folder
+from edge.journal.log import Noted
 from edge.journal.reader import JournalReader
 from edge.journal.retention import Bounds
 from edge.journal.room import ROW_BYTES, Room
-from edge.journal.rows import Decided, Entry, Recorded, Row, text
+from edge.journal.rows import Decided, Entry, Recorded, Row, Shadowed
 from edge.journal.schema import FILE
 
 log = logging.getLogger(__name__)
@@ -127,13 +129,23 @@ class Journal(Closing):
         with self._guard, journal_errors(self.folder / FILE):
             self._insist(lambda: self._book.remember(bundle, memory), self._make_room)
 
+    def note(self, event: Event) -> Noted:
+        """Keeps what happened beside inspections, on the disk when this returns. Raises JournalError."""
+        with self._guard, journal_errors(self.folder / FILE):
+            return self._insist(lambda: self._book.note(event), self._make_room)
+
+    def compare(self, found: Sequence[Shadowed]) -> None:
+        """Counts what a shadow bundle said of recorded inspections, and keeps disagreements. Raises JournalError."""
+        with self._guard, journal_errors(self.folder / FILE):
+            self._insist(lambda: self._book.compare(found), self._make_room)
+
     def decide(self, inspection_id: str, decision: Decision, operator: str, reason: str, request_id: str) -> Decided:
         """Adds an operator's decision, on the disk when this returns; the latest one on an inspection counts.
 
         The same request again gives the same answer and adds nothing. Raises UsageError when no inspection has
         that id, or when `request_id` was used for another decision; JournalError when it cannot be written.
         """
-        wanted = (inspection_id, decision, text(operator), text(reason), request_id)
+        wanted = (inspection_id, decision, plain(operator), plain(reason), request_id)
         with self._guard, journal_errors(self.folder / FILE):
             return self._insist(lambda: self._book.decide(wanted), self._make_room)
 

@@ -12,6 +12,7 @@ from pathlib import Path
 from edge.contract.lifetime import Closing
 from edge.errors import JournalError
 from edge.journal.failures import journal_errors
+from edge.journal.log import COUNTS, DISAGREEMENTS, EVENTS, Disagreement, Noted, ShadowCount, noted
 from edge.journal.rows import Decided, Row, decided, parse_id, row
 from edge.journal.schema import FILE, open_reader
 
@@ -28,8 +29,11 @@ _DECISIONS = """
     SELECT boot_id, sequence, decision, operator, reason AS decision_reason, request_id, decided_ns
     FROM decisions WHERE boot_id = ? AND sequence = ? ORDER BY number
 """
-
-
+_LAST_UP_TO = "SELECT number FROM inspections WHERE boot_id = ? AND sequence <= ? ORDER BY sequence DESC LIMIT 1"
+_FIRST_OF_BOOT = "SELECT number FROM inspections WHERE boot_id = ? ORDER BY sequence LIMIT 1"
+_FIRST_AFTER_BOOT = """
+    SELECT number FROM inspections JOIN boots AS b USING (boot_id) WHERE b.rowid > ? ORDER BY number LIMIT 1
+"""
 _TOTALS = """
     SELECT sum(protected_ns IS NOT NULL) AS protected,
         sum(verdict = 'review' AND NOT EXISTS
@@ -97,6 +101,10 @@ class JournalReader(Closing):
         key = parse_id(inspection_id)
         return [decided(each) for each in self._read(_DECISIONS, *key)] if key else []
 
+    def events(self, kind: str = "", *, last: int = 1000) -> list[Noted]:
+        """What happened beside inspections, oldest first, over all boots; of one kind where named."""
+        return [noted(each) for each in reversed(self._read(EVENTS, kind, last))]
+
     def image(self, row: Row) -> bytes | None:
         """The image file of a row, checked against its checksum; None where none was kept, or not for so long."""
         if row.image_path is None or row.image_removed_ns is not None:
@@ -113,6 +121,29 @@ class JournalReader(Closing):
         found = self._read("SELECT settings FROM recipes WHERE digest = ?", digest)
         return str(found[0][0]) if found else None
 
+    def reading(self, digest: str) -> str | None:
+        """How to read map and score of the rows with this digest, as JSON; None when the journal has none of it."""
+        found = self._read("SELECT reading FROM readings WHERE digest = ?", digest)
+        return str(found[0][0]) if found else None
+
+    def number_before(self, boot_id: str, sequence: int) -> int | None:
+        """A row number: all rows above it were recorded after that inspection, also where it is no longer there.
+
+        None when the journal has never had that boot.
+        """
+        boot = self._read("SELECT rowid FROM boots WHERE boot_id = ?", boot_id)
+        if not boot:
+            return None
+        if found := self._read(_LAST_UP_TO, boot_id, sequence):
+            return int(found[0][0])
+        found = self._read(_FIRST_OF_BOOT, boot_id) or self._read(_FIRST_AFTER_BOOT, boot[0][0])
+        return int(found[0][0]) - 1 if found else self.newest()
+
+    def boots_from(self, boot_id: str) -> list[str]:
+        """That boot and all later ones, oldest first; none when the journal has never had it."""
+        query = "SELECT boot_id FROM boots WHERE rowid >= (SELECT rowid FROM boots WHERE boot_id = ?) ORDER BY rowid"
+        return [str(found[0]) for found in self._read(query, boot_id)]
+
     def remembered(self, bundle: str) -> Remembered | None:
         """What process control remembered of a bundle; None when it never did."""
         return next((each for each in self.all_remembered() if each.bundle == bundle), None)
@@ -121,6 +152,14 @@ class JournalReader(Closing):
         """Of each bundle, the latest last."""
         found = self._read("SELECT bundle, memory, number FROM control ORDER BY updated_ns, bundle")
         return [Remembered(*each) for each in found]
+
+    def shadow_counts(self) -> list[ShadowCount]:
+        """What shadow bundles said, by what the station's own said."""
+        return [ShadowCount(*each) for each in self._read(COUNTS)]
+
+    def disagreements(self) -> list[Disagreement]:
+        """Inspections of which a shadow bundle said something else, oldest first."""
+        return [Disagreement(*each) for each in self._read(DISAGREEMENTS)]
 
     def totals(self) -> dict[str, int]:
         """Inspections by verdict, and `waiting` for a decision, `protected`, `images` kept and their `image_bytes`."""

@@ -5,11 +5,13 @@ from __future__ import annotations
 import re
 import sqlite3
 from dataclasses import dataclass
+from hashlib import sha256
 
 import msgspec
 import numpy as np
 
-from edge.contract.types import Decision, Inspection, MapUnits, Signal, Verdict
+from edge.contract.recipe import NamedRegion
+from edge.contract.types import Decision, Inspection, Label, LookResult, MapUnits, Signal, Verdict, plain
 from edge.errors import JournalError
 from edge.journal.images import SUFFIXES, StoredImage
 
@@ -18,12 +20,21 @@ _ID = re.compile(r"([0-9a-f]{8})-([0-9]{1,18})")
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One inspection to record, judged by the bundle with this digest. `image` is the frame, already encoded."""
+    """One inspection to record, judged by the bundle with this digest. `image` is the frame, already encoded.
+
+    `reading` is how to read map and score (`edge.contract.reading`), as JSON.
+    """
 
     inspection: Inspection
     bundle: str
     image: bytes | None = None
     suffix: str = ".png"
+    reading: bytes = b""
+
+    @property
+    def reading_digest(self) -> str:
+        """Empty when there is none."""
+        return sha256(self.reading).hexdigest() if self.reading else ""
 
     def __post_init__(self) -> None:
         if self.suffix not in SUFFIXES:
@@ -59,9 +70,11 @@ class Row:
 
     Times are Unix, in nanoseconds; `map_units` is (rows, columns, classes) int8; `image_path` is relative to the
     journal's folder, and the file is there until `image_removed_ns`. `recipe` is the digest of the settings it was
-    inspected with (`JournalReader.recipe`), empty in rows from before there were any. `kind` is what the part was named
-    as, None where the bundle tells no kinds apart. `decision` is the latest one. For FAULT, `score`, `kind` and
-    `map_units` are None, and where no frame came `frame_index` and `captured_ns` are too.
+    inspected with (`JournalReader.recipe`), `reading` that of how to read map and score (`JournalReader.reading`); both
+    are empty in rows from before there were any. `recipe_name` is the product's, empty where there was none. `region`,
+    `looks` and `golden` are as in `edge.contract.types`. `kind` is what the part was named as, None where the bundle
+    tells no kinds apart. `decision` is the latest one. For FAULT, `score`, `kind` and `map_units` are None, and where
+    no frame came `frame_index` and `captured_ns` are too.
     """
 
     number: int
@@ -88,11 +101,40 @@ class Row:
     recipe: str
     image_removed_ns: int | None
     protected_ns: int | None
+    recipe_name: str
+    region: NamedRegion | None
+    looks: tuple[LookResult, ...]
+    golden: Label | None
+    reading: str
 
     @property
     def id(self) -> str:
         """As `edge.contract.types.Inspection.id`."""
         return f"{self.boot_id}-{self.sequence}"
+
+
+@dataclass(frozen=True, slots=True)
+class Shadowed:
+    """What a shadow bundle said of an inspection by `bundle`; `said` is its verdict, or `DROPPED`."""
+
+    inspection: Inspection
+    bundle: str
+    shadow: str
+    said: str
+    score: float | None = None
+    kind: str | None = None
+
+    @property
+    def differs(self) -> bool:
+        """Another verdict, or another kind where both bundles tell kinds apart."""
+        ours = self.inspection.judgement
+        if self.said == DROPPED:
+            return False
+        return self.said != ours.verdict or (None not in {self.kind, ours.kind} and self.kind != ours.kind)
+
+
+DROPPED = "dropped"
+"""The shadow had no time for the frame."""
 
 
 def parse_id(inspection_id: str) -> tuple[str, int] | None:
@@ -109,8 +151,8 @@ def values(entry: Entry, recorded: Recorded, recipe: str) -> dict[str, object]:
     return {
         "boot_id": inspection.boot_id,
         "sequence": inspection.sequence,
-        "part": text(inspection.part),
-        "frame_name": text(frame.name) if frame else "",
+        "part": plain(inspection.part),
+        "frame_name": plain(frame.name) if frame else "",
         "frame_index": frame.index if frame else None,
         "verdict": judgement.verdict.value,
         "score": judgement.score,
@@ -120,7 +162,7 @@ def values(entry: Entry, recorded: Recorded, recipe: str) -> dict[str, object]:
         "map_columns": columns,
         "map_classes": classes,
         "signal": inspection.signal.value,
-        "reason": text(judgement.reason),
+        "reason": plain(judgement.reason),
         "timings_ms": msgspec.json.encode(judgement.timings_ms).decode(),
         "bundle": entry.bundle,
         "captured_ns": frame.captured_ns if frame else None,
@@ -130,6 +172,11 @@ def values(entry: Entry, recorded: Recorded, recipe: str) -> dict[str, object]:
         "image_sha256": recorded.image.sha256 if recorded.image else None,
         "image_bytes": recorded.image.size if recorded.image else None,
         "recipe": recipe,
+        "recipe_name": inspection.recipe.name if inspection.recipe else "",
+        "region": _json(judgement.region),
+        "looks": _json(judgement.looks or None),
+        "golden": inspection.golden,
+        "reading": entry.reading_digest,
     }
 
 
@@ -140,11 +187,6 @@ def row(found: sqlite3.Row) -> Row:
     except (ValueError, TypeError, msgspec.DecodeError) as error:
         name = f"{found['boot_id']}-{found['sequence']}"
         raise JournalError(f"inspection {name}: the journal's row is damaged: {error}") from None
-
-
-def text(value: str) -> str:
-    """`value` as UTF-8 can hold it: file names may carry bytes that are none."""
-    return value.encode("utf-8", "backslashreplace").decode("utf-8")
 
 
 def _row(found: sqlite3.Row) -> Row:
@@ -173,6 +215,11 @@ def _row(found: sqlite3.Row) -> Row:
         recipe=found["recipe"],
         image_removed_ns=found["image_removed_ns"],
         protected_ns=found["protected_ns"],
+        recipe_name=found["recipe_name"],
+        region=msgspec.json.decode(found["region"], type=NamedRegion) if found["region"] else None,
+        looks=msgspec.json.decode(found["looks"] or "[]", type=tuple[LookResult, ...]),
+        golden=found["golden"],
+        reading=found["reading"],
     )
 
 
@@ -186,6 +233,10 @@ def decided(found: sqlite3.Row) -> Decided:
         request_id=found["request_id"],
         decided_ns=found["decided_ns"],
     )
+
+
+def _json(value: object) -> str | None:
+    return None if value is None else msgspec.json.encode(value).decode()
 
 
 def _map(found: sqlite3.Row) -> MapUnits | None:

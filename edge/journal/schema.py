@@ -91,7 +91,47 @@ of a bundle, up to the inspection `number`.
 
 _KIND = ("ALTER TABLE inspections ADD COLUMN kind TEXT",)
 
-MIGRATIONS: tuple[tuple[str, ...], ...] = (_FIRST, _RETENTION, _KIND)
+_FOURTH = (
+    "ALTER TABLE inspections ADD COLUMN recipe_name TEXT NOT NULL DEFAULT ''",
+    "ALTER TABLE inspections ADD COLUMN region TEXT",
+    "ALTER TABLE inspections ADD COLUMN looks TEXT",
+    "ALTER TABLE inspections ADD COLUMN golden TEXT",
+    "ALTER TABLE inspections ADD COLUMN reading TEXT NOT NULL DEFAULT ''",
+    "CREATE TABLE readings (digest TEXT NOT NULL PRIMARY KEY, reading TEXT NOT NULL) STRICT, WITHOUT ROWID",
+    """CREATE TABLE events (
+        number      INTEGER PRIMARY KEY AUTOINCREMENT,
+        boot_id     TEXT NOT NULL REFERENCES boots (boot_id),
+        kind        TEXT NOT NULL,
+        content     TEXT NOT NULL,
+        happened_ns INTEGER NOT NULL
+    ) STRICT""",
+    """CREATE TABLE disagreements (
+        boot_id  TEXT NOT NULL,
+        sequence INTEGER NOT NULL,
+        shadow   TEXT NOT NULL,
+        verdict  TEXT NOT NULL,
+        score    REAL,
+        kind     TEXT,
+        PRIMARY KEY (boot_id, sequence, shadow),
+        FOREIGN KEY (boot_id, sequence) REFERENCES inspections (boot_id, sequence) ON DELETE CASCADE
+    ) STRICT, WITHOUT ROWID""",
+    """CREATE TABLE shadow_counts (
+        bundle      TEXT NOT NULL,
+        shadow      TEXT NOT NULL,
+        verdict     TEXT NOT NULL,
+        said        TEXT NOT NULL,
+        inspections INTEGER NOT NULL,
+        PRIMARY KEY (bundle, shadow, verdict, said)
+    ) STRICT, WITHOUT ROWID""",
+)
+"""What was inspected by which recipe, how to read its map and score so that it can be published again as it was, what
+happens beside inspections, and what a shadow bundle said of the same frames.
+
+`region`, `looks`, `content`, and `reading` in `readings`, are JSON. `said` in `shadow_counts` is the shadow's verdict,
+or 'dropped' where it had no time; `disagreements` go with their inspections, the counts stay.
+"""
+
+MIGRATIONS: tuple[tuple[str, ...], ...] = (_FIRST, _RETENTION, _KIND, _FOURTH)
 """Statements that lead from schema n to n + 1; a published one is never changed."""
 SCHEMA = len(MIGRATIONS)
 

@@ -1,8 +1,26 @@
-"""The accept/reject signal that the line gets. gpiozero is imported when a signal is opened, never before."""
+"""Triggers and signals of the line. gpiozero and pymodbus are imported when a device is opened, never before."""
 
 from __future__ import annotations
 
-from edge.line.gpio import GpioSignal
+from edge.line.gate import Gate, Health, Timing
+from edge.line.gpio import GpioOutputs
+from edge.line.gpio_trigger import GpioTrigger
+from edge.line.outputs import Output, Outputs, SimulatedOutputs
 from edge.line.signal import LineSignal, NoSignal
+from edge.line.trigger import SimulatedTrigger, TimedTrigger, TriggerSource
 
-__all__ = ["GpioSignal", "LineSignal", "NoSignal"]
+__all__ = [
+    "Gate",
+    "GpioOutputs",
+    "GpioTrigger",
+    "Health",
+    "LineSignal",
+    "NoSignal",
+    "Output",
+    "Outputs",
+    "SimulatedOutputs",
+    "SimulatedTrigger",
+    "TimedTrigger",
+    "Timing",
+    "TriggerSource",
+]

@@ -5,15 +5,15 @@ from __future__ import annotations
 from abc import abstractmethod
 
 from edge.contract.lifetime import Device
-from edge.contract.types import Signal
+from edge.contract.types import Signal, Verdict
 from edge.errors import SignalError
 
 
 class LineSignal(Device):
     """The accept/reject signal. At rest, closed and after every error it says reject.
 
-    Public methods check the state, then call the `_do_` method that an implementation provides. One thread at a time
-    may call it. The only error that leaves it is SignalError.
+    Each part is announced by `expect` when it is triggered, and told by `send` when it is judged; a part that is not
+    told in time is rejected. Any thread may call these two. The only error that leaves it is SignalError.
     """
 
     failure = SignalError
@@ -21,27 +21,59 @@ class LineSignal(Device):
     def __init__(self) -> None:
         super().__init__("the line signal")
 
-    def send(self, signal: Signal) -> None:
-        """Tell the line; returns at once. Only `Signal.ACCEPT` accepts, and a signal still out is replaced.
+    def expect(self, sequence: int, triggered_ns: int, deadline_ns: int) -> None:
+        """A part was triggered, and is rejected unless `send` says otherwise before the deadline.
 
-        Raises SignalError when the outputs cannot be driven; the part then counts as rejected.
+        Both times are CLOCK_MONOTONIC in nanoseconds. A closed signal takes no notice.
+        """
+        if self._is_open:
+            self._do_expect(sequence, triggered_ns, deadline_ns)
+
+    def pass_over(self, triggered_ns: int) -> None:
+        """A part was triggered at this time (CLOCK_MONOTONIC) that nobody will judge: it is rejected."""
+        if self._is_open:
+            self._do_pass_over(triggered_ns)
+
+    def send(self, sequence: int, signal: Signal, verdict: Verdict) -> None:
+        """Says what an expected part is; returns at once. Only `Signal.ACCEPT` accepts.
+
+        Raises TooLate after its deadline, SignalError when the outputs cannot be driven: the part is then rejected.
         """
         if not self._is_open:
             raise SignalError("the line signal is closed; open it before sending")
-        self._do_send(signal is Signal.ACCEPT)
+        self._do_send(sequence, signal is Signal.ACCEPT, verdict)
+
+    @property
+    def trouble(self) -> str:
+        """What is wrong with it at this moment; empty when nothing is known."""
+        return ""
 
     @abstractmethod
-    def _do_send(self, accept: bool) -> None:
+    def _do_expect(self, sequence: int, triggered_ns: int, deadline_ns: int) -> None:
+        """As `expect`; the signal is open."""
+
+    @abstractmethod
+    def _do_pass_over(self, triggered_ns: int) -> None:
+        """As `pass_over`; the signal is open."""
+
+    @abstractmethod
+    def _do_send(self, sequence: int, accept: bool, verdict: Verdict) -> None:
         """As `send`; the signal is open."""
 
 
 class NoSignal(LineSignal):
-    """Drives nothing: for replay, and for a station without outputs."""
+    """Drives nothing, and knows no time: for replay, which never reaches the line."""
 
     def _do_open(self) -> None:
         """There is nothing to open."""
 
-    def _do_send(self, accept: bool) -> None:
+    def _do_expect(self, sequence: int, triggered_ns: int, deadline_ns: int) -> None:
+        """There is no gate to come to."""
+
+    def _do_pass_over(self, triggered_ns: int) -> None:
+        """There is no gate to come to."""
+
+    def _do_send(self, sequence: int, accept: bool, verdict: Verdict) -> None:
         """There is nobody to tell."""
 
     def _do_close(self) -> None:

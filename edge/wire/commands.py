@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import zmq
 
 from edge.contract.lifetime import Closing
 from edge.errors import WireError
+from edge.wire.addresses import is_tcp
+from edge.wire.guard import Guard, user_of
+from edge.wire.once import RATE, REPETITIONS, Known, Once, Rates
 from edge.wire.requests import (
     LARGEST_FRAME,
     ErrorCode,
@@ -28,17 +32,20 @@ LINGER_MS = 200
 class CommandServer(Closing):
     """A ROUTER socket. Belongs to one thread, from its making on: `poll`, carry out, then `reply` or `refuse`.
 
-    Each request gets exactly one answer, at any later time; to a peer that is gone it is dropped.
+    Each request gets exactly one answer, at any later time; to a peer that is gone it is dropped. One that comes again
+    under its id is answered again, and not given out again.
     """
 
-    def __init__(self, context: zmq.Context[zmq.Socket[bytes]], address: str) -> None:
+    def __init__(self, context: zmq.Context[zmq.Socket[bytes]], address: str, guard: Guard | None = None) -> None:
         """Raises WireError when `address` is not allowed, in use or cannot be made (see `sockets.bind`)."""
+        self._guard = guard if is_tcp(address) else None
+        self._once, self._rates = Once(), Rates()
         self._socket = context.socket(zmq.ROUTER)
         self._socket.setsockopt(zmq.MAXMSGSIZE, LARGEST_FRAME)
         self._socket.setsockopt(zmq.RCVHWM, WAITING_REQUESTS)
         self._socket.setsockopt(zmq.LINGER, LINGER_MS)
         try:
-            self.address = bind(self._socket, address)
+            self.address = bind(self._socket, address, guard)
         except BaseException:
             self._socket.close()
             raise
@@ -51,23 +58,54 @@ class CommandServer(Closing):
         try:
             if not self._socket.poll(timeout_ms):
                 return None
-            asked = decode_request(self._socket.recv_multipart(zmq.NOBLOCK))
+            frames = self._socket.recv_multipart(zmq.NOBLOCK, copy=False)
         except zmq.Again:
             return None
         except zmq.ZMQError as error:
             raise WireError(f"{self.address}: cannot take commands: {error.strerror}") from error
+        asked = self._admit(frames)
         if isinstance(asked, Refusal):
             self._send(refusal_frames(asked))
             return None
         return asked
 
+    def _admit(self, frames: Sequence[zmq.Frame]) -> Request | Refusal | None:
+        """What is to be carried out, or refused; None when it was carried out before, or is just now."""
+        asked = decode_request([frame.bytes for frame in frames])
+        if isinstance(asked, Refusal):
+            return asked
+        if self._guard:
+            asked = replace(asked, user=user_of(frames))
+            if why := self._guard.refusal(asked.user, asked.command):
+                return Refusal(asked.route, asked.request_id, ErrorCode.FORBIDDEN, why)
+        if not self._rates.allow(asked.user.encode() or asked.route[0]):
+            return Refusal(asked.route, asked.request_id, ErrorCode.BUSY, f"more than {RATE:.0f} requests a second")
+        if known := self._once.known(asked):
+            return self._again(asked, known)
+        return asked
+
+    def _again(self, asked: Request, known: Known) -> Refusal | None:
+        if known.command != asked.command:
+            why = f"request {asked.request_id!r} was already used, for another command; send it with a new id"
+            return Refusal(asked.route, asked.request_id, ErrorCode.REFUSED, why)
+        if known.answer is not None:
+            self._send([*asked.route, known.answer])
+        elif len(known.routes) < REPETITIONS:
+            known.routes.append(asked.route)
+        else:
+            return Refusal(asked.route, asked.request_id, ErrorCode.BUSY, "asked often enough; the answer will come")
+        return None
+
     def reply(self, request: Request, result: Mapping[str, Any]) -> None:
         """Answers that it was done. `result` is what JSON holds, or structs and dataclasses of that."""
-        self._send(answer_frames(request, result))
+        answer = answer_frames(request, result)[-1]
+        for route in self._once.done(request, answer):
+            self._send([*route, answer])
 
     def refuse(self, request: Request, code: ErrorCode, message: str) -> None:
         """Answers that it was not done, and why."""
-        self._send(refusal_frames(Refusal(request.route, request.request_id, code, message)))
+        for route in self._once.refused(request):
+            self._send(refusal_frames(Refusal(route, request.request_id, code, message)))
 
     def close(self) -> None:
         """May be called twice."""

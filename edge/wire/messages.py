@@ -12,9 +12,11 @@ import msgspec
 import numpy as np
 
 from edge.contract.cam import Classes, Thresholds
+from edge.contract.events import Event
 from edge.contract.quality import Quality
+from edge.contract.recipe import NamedRegion
 from edge.contract.statistics import Point
-from edge.contract.types import MapUnits, Signal, State, Verdict
+from edge.contract.types import Label, LookResult, MapUnits, Signal, State, Verdict
 from edge.errors import WireError
 
 SCHEMA = 1
@@ -28,9 +30,11 @@ class Topic(StrEnum):
     """The first frame."""
 
     RESULT = "result"
+    VERDICT = "verdict"
     IMAGE = "image"
     STATE = "state"
     STATISTICS = "statistics"
+    EVENT = "event"
 
 
 class Header(msgspec.Struct, frozen=True, kw_only=True):
@@ -70,7 +74,9 @@ class ImageReference(msgspec.Struct, frozen=True):
 class ResultHeader(Header, frozen=True, kw_only=True):
     """One inspection. `map` is None for FAULT, `thresholds` where none applied, `image` where none was kept.
 
-    `kind` and `classes` are left out where the bundle tells no kinds apart, `kind` for FAULT too.
+    `kind` and `classes` are left out where the bundle tells no kinds apart, `kind` for FAULT too. `recipe` is left out
+    where there is none, `region` where the map lies over the card's, `looks` where there was one alone,
+    `golden` but for known parts.
     """
 
     id: str
@@ -87,6 +93,10 @@ class ResultHeader(Header, frozen=True, kw_only=True):
     image: ImageReference | None
     kind: str | msgspec.UnsetType = msgspec.UNSET
     classes: Classes | msgspec.UnsetType = msgspec.UNSET
+    recipe: str | msgspec.UnsetType = msgspec.UNSET
+    region: NamedRegion | msgspec.UnsetType = msgspec.UNSET
+    looks: tuple[LookResult, ...] | msgspec.UnsetType = msgspec.UNSET
+    golden: Label | msgspec.UnsetType = msgspec.UNSET
 
 
 class ImageHeader(Header, frozen=True, kw_only=True):
@@ -99,10 +109,15 @@ class ImageHeader(Header, frozen=True, kw_only=True):
 
 
 class Counters(msgspec.Struct, frozen=True):
-    """Since the boot: triggers taken, and results by verdict."""
+    """Since the boot: triggers taken, results by verdict, and triggers that were not taken.
+
+    `missed` came while the station did not inspect, `overrun` while as many waited for their frame as may.
+    """
 
     triggers: Count = 0
     results: dict[Verdict, Count] = {}
+    missed: Count = 0
+    overrun: Count = 0
 
 
 class StateHeader(Header, frozen=True, kw_only=True):
@@ -110,7 +125,7 @@ class StateHeader(Header, frozen=True, kw_only=True):
 
     `quality` is an average over the last images, None before there are enough; `warnings` says in words what of it
     has drifted from the station's reference, by the name of the figure.
-    `faults` says what is wrong though the station goes on, by name, for people.
+    `faults` says what is wrong though the station goes on, by name, for people. `recipe` is empty where there is none.
     """
 
     state: State
@@ -120,6 +135,7 @@ class StateHeader(Header, frozen=True, kw_only=True):
     quality: Quality | None = None
     warnings: dict[str, str] = {}
     faults: dict[str, str] = {}
+    recipe: str = ""
 
 
 class StatisticsHeader(Header, frozen=True, kw_only=True):
@@ -128,9 +144,30 @@ class StatisticsHeader(Header, frozen=True, kw_only=True):
     point: Point
 
 
+class EventHeader(Header, frozen=True, kw_only=True):
+    """Something happened beside inspections; `happened_ns` is when it was journaled."""
+
+    happened_ns: int
+    event: Event
+
+
+HEADERS: dict[Topic, type[Header]] = {
+    Topic.RESULT: ResultHeader,
+    Topic.VERDICT: ResultHeader,
+    Topic.IMAGE: ImageHeader,
+    Topic.STATE: StateHeader,
+    Topic.STATISTICS: StatisticsHeader,
+    Topic.EVENT: EventHeader,
+}
+"""The second frame, by topic."""
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class ResultMessage:
-    """Topic `result`. `map_units` is (rows, columns, classes) int8, None when the header's `map` is."""
+    """Topic `result`. `map_units` is (rows, columns, classes) int8, None when the header's `map` is.
+
+    Topic `verdict` is the same without the map: then `map_units` is None though the header says what it is like.
+    """
 
     header: ResultHeader
     map_units: MapUnits | None
@@ -158,7 +195,14 @@ class StatisticsMessage:
     header: StatisticsHeader
 
 
-Message = ResultMessage | ImageMessage | StateMessage | StatisticsMessage
+@dataclass(frozen=True, slots=True)
+class EventMessage:
+    """Topic `event`."""
+
+    header: EventHeader
+
+
+Message = ResultMessage | ImageMessage | StateMessage | StatisticsMessage | EventMessage
 
 _Header = TypeVar("_Header", bound=Header)
 
@@ -179,6 +223,8 @@ def encode_message(message: Message) -> list[bytes]:
             return [b"state", header]
         case StatisticsMessage():
             return [b"statistics", header]
+        case EventMessage():
+            return [b"event", header]
 
 
 def decode_message(frames: Sequence[bytes]) -> Message:
@@ -192,20 +238,24 @@ def decode_message(frames: Sequence[bytes]) -> Message:
     return reader(frames)
 
 
-def plain(text: str) -> str:
-    """`text` as UTF-8 can hold it: file names may carry bytes that are none."""
-    return text.encode("utf-8", "backslashreplace").decode("utf-8")
-
-
-def _result(frames: Sequence[bytes]) -> ResultMessage:
-    header = _decode(frames[1], ResultHeader)
-    shape, data = header.map, frames[2]
+def map_from_bytes(header: ResultHeader, data: bytes) -> MapUnits | None:
+    """The map of a result, None where it has none. Raises WireError when the bytes are not what the header says."""
+    shape = header.map
     size = math.prod((shape.rows, shape.columns, shape.classes)) if shape else 0
     if len(data) != size:
         raise WireError(f"result {header.id[:40]}: a map of {len(data)} bytes where its header says {size}")
     if shape is None:
-        return ResultMessage(header, None)
-    return ResultMessage(header, np.frombuffer(data, np.int8).reshape(shape.rows, shape.columns, shape.classes))
+        return None
+    return np.frombuffer(data, np.int8).reshape(shape.rows, shape.columns, shape.classes)
+
+
+def _result(frames: Sequence[bytes]) -> ResultMessage:
+    header = _decode(frames[1], ResultHeader)
+    return ResultMessage(header, map_from_bytes(header, frames[2]))
+
+
+def _verdict(frames: Sequence[bytes]) -> ResultMessage:
+    return ResultMessage(_decode(frames[1], ResultHeader), None)
 
 
 def _image(frames: Sequence[bytes]) -> ImageMessage:
@@ -220,11 +270,17 @@ def _statistics(frames: Sequence[bytes]) -> StatisticsMessage:
     return StatisticsMessage(_decode(frames[1], StatisticsHeader))
 
 
+def _event(frames: Sequence[bytes]) -> EventMessage:
+    return EventMessage(_decode(frames[1], EventHeader))
+
+
 _READERS: dict[bytes, tuple[Callable[[Sequence[bytes]], Message], int]] = {
     b"result": (_result, 3),
+    b"verdict": (_verdict, 2),
     b"image": (_image, 3),
     b"state": (_state, 2),
     b"statistics": (_statistics, 2),
+    b"event": (_event, 2),
 }
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections import Counter
 from collections.abc import Mapping
 from types import MappingProxyType
@@ -11,18 +12,22 @@ import zmq
 
 from edge.contract.cam import BINARY, Classes, Thresholds
 from edge.contract.card import Tensor
+from edge.contract.events import Event
 from edge.contract.lifetime import Closing
 from edge.contract.quality import Quality
 from edge.contract.statistics import Point
-from edge.contract.types import Inspection, State
+from edge.contract.types import Inspection, State, plain
 from edge.errors import WireError
+from edge.wire.addresses import is_tcp
+from edge.wire.guard import Guard
 from edge.wire.messages import (
     Counters,
+    EventHeader,
+    EventMessage,
     ImageHeader,
     ImageMessage,
     ImageReference,
     MapShape,
-    Message,
     ResultHeader,
     ResultMessage,
     StateHeader,
@@ -31,32 +36,44 @@ from edge.wire.messages import (
     StatisticsMessage,
     Topic,
     encode_message,
-    plain,
 )
 from edge.wire.sockets import bind
 
 HIGH_WATER = 10_000
 """Messages that wait for one slow subscriber; what comes on top it does not get, and sees by the numbers."""
 LINGER_MS = 200
+LARGEST_SUBSCRIPTION = 4096
+"""Bytes; subscribers send nothing else, and one that does is cut off."""
+NOTICES = 1000
+"""Subscriptions that are looked at in one go."""
+REBIND_PATIENCE_S = 10.0
+SUBSCRIBED = b"\x01"
+"""First byte of XPUB's notice that somebody subscribes to what follows."""
 NO_FAULTS: Mapping[str, str] = MappingProxyType({})
 
 
 class Publisher(Closing):
-    """A PUB socket that never waits for anybody. Belongs to one thread, from its making on.
+    """An XPUB socket that never waits for anybody. Belongs to one thread, from its making on.
 
-    It numbers the messages itself. Publish a result only once the journal has acknowledged it.
+    It numbers the messages itself, results by their inspection. Publish a result only once the journal has
+    acknowledged it.
     """
 
-    def __init__(self, context: zmq.Context[zmq.Socket[bytes]], address: str, *, station: str, boot: str) -> None:
+    def __init__(
+        self, context: zmq.Context[zmq.Socket[bytes]], address: str, *, station: str, boot: str,
+        guard: Guard | None = None,
+    ) -> None:  # fmt: skip
         """Raises WireError when `address` is not allowed, in use or cannot be made (see `sockets.bind`)."""
         self._station, self._boot = plain(station), boot
         self._numbers: Counter[Topic] = Counter()
         self._last: tuple[int, int | None] = (0, None)
-        self._socket = context.socket(zmq.PUB)
-        self._socket.setsockopt(zmq.SNDHWM, HIGH_WATER)
-        self._socket.setsockopt(zmq.LINGER, LINGER_MS)
+        self._context = context
+        self._guard = guard if is_tcp(address) else None
+        self._revocations = self._guard.allowed.revocations if self._guard else 0
+        self._unbound_since: float | None = None
+        self._socket = self._new_socket()
         try:
-            self.address = bind(self._socket, address)
+            self.address = bind(self._socket, address, guard)
         except BaseException:
             self._socket.close()
             raise
@@ -71,7 +88,9 @@ class Publisher(Closing):
         image: ImageReference | None = None,
         classes: Classes = BINARY,
     ) -> None:
-        """Publishes one inspection. `bundle` is the digest of the one that judged it; `output`, `classes` its card's.
+        """Publishes one inspection, under `result` and, without its map, under `verdict`.
+
+        `bundle` is the digest of the one that judged it; `output`, `classes` its card's.
 
         `output` may be None only when there is no map. Raises WireError when the socket is gone.
         """
@@ -80,7 +99,7 @@ class Publisher(Closing):
         header = ResultHeader(
             station=self._station,
             boot=self._boot,
-            number=self._next(Topic.RESULT),
+            number=inspection.sequence,
             sequence=inspection.sequence,
             captured_ns=captured_ns,
             bundle=bundle,
@@ -98,9 +117,15 @@ class Publisher(Closing):
             image=image,
             kind=msgspec.UNSET if judgement.kind is None else plain(judgement.kind),
             classes=classes if classes.many else msgspec.UNSET,
+            recipe=inspection.recipe.name if inspection.recipe else msgspec.UNSET,
+            region=judgement.region or msgspec.UNSET,
+            looks=judgement.looks or msgspec.UNSET,
+            golden=inspection.golden or msgspec.UNSET,
         )
         self._last = (inspection.sequence, captured_ns)
-        self._send(ResultMessage(header, judgement.map_units))
+        frames = encode_message(ResultMessage(header, judgement.map_units))
+        self._send(frames)
+        self._send([Topic.VERDICT.value.encode(), frames[1]])
 
     def image(self, inspection: Inspection, data: bytes, *, bundle: str, encoding: str = "jpeg") -> None:
         """Publishes an inspection's frame, encoded as `data`. Raises ValueError when it has no frame; WireError."""
@@ -120,12 +145,12 @@ class Publisher(Closing):
             height=height,
             width=width,
         )
-        self._send(ImageMessage(header, data))
+        self._send(encode_message(ImageMessage(header, data)))
 
     def state(
         self, state: State, *, bundle: str, counters: Counters, reason: str = "", ended: bool = False,
         quality: Quality | None = None, warnings: dict[str, str] | None = None,
-        faults: Mapping[str, str] = NO_FAULTS,
+        faults: Mapping[str, str] = NO_FAULTS, recipe: str = "",
     ) -> None:  # fmt: skip
         """Publishes how the station is: call it at each change, and once a second in between. Raises WireError."""
         sequence, captured_ns = self._last
@@ -143,8 +168,9 @@ class Publisher(Closing):
             quality=quality,
             warnings=warnings or {},
             faults={name: plain(text) for name, text in faults.items()},
+            recipe=recipe,
         )
-        self._send(StateMessage(header))
+        self._send(encode_message(StateMessage(header)))
 
     def statistics(self, point: Point, *, bundle: str) -> None:
         """Publishes what process control says of the last group. Raises WireError."""
@@ -158,7 +184,66 @@ class Publisher(Closing):
             bundle=bundle,
             point=point,
         )
-        self._send(StatisticsMessage(header))
+        self._send(encode_message(StatisticsMessage(header)))
+
+    def keep_out_revoked(self) -> None:
+        """Cuts all off when somebody's key was revoked: who may, comes back by itself. Call it several times a second.
+
+        Raises WireError when the address cannot be had again.
+        """
+        if self._guard and (found := self._guard.allowed.revocations) != self._revocations:
+            self._revocations = found
+            self._socket.close(linger=0)
+            self._socket = self._new_socket()
+            self._unbound_since = time.monotonic()
+        if self._unbound_since is not None:
+            self._bind_again(self._unbound_since)
+
+    def _bind_again(self, since: float) -> None:
+        """The old socket may still be about to go."""
+        try:
+            bind(self._socket, self.address, self._guard)
+            self._unbound_since = None
+        except WireError:
+            if time.monotonic() - since > REBIND_PATIENCE_S:
+                raise
+
+    def _new_socket(self) -> zmq.Socket[bytes]:
+        socket = self._context.socket(zmq.XPUB)
+        socket.setsockopt(zmq.XPUB_VERBOSE, 1)
+        socket.setsockopt(zmq.MAXMSGSIZE, LARGEST_SUBSCRIPTION)
+        socket.setsockopt(zmq.SNDHWM, HIGH_WATER)
+        socket.setsockopt(zmq.LINGER, LINGER_MS)
+        return socket
+
+    def newcomers(self) -> frozenset[Topic]:
+        """Topics that somebody has subscribed to since the last call. Raises WireError."""
+        found: set[Topic] = set()
+        try:
+            for _ in range(NOTICES):
+                notice = self._socket.recv(zmq.NOBLOCK)
+                if notice[:1] == SUBSCRIBED:
+                    found |= {topic for topic in Topic if topic.value.encode().startswith(notice[1:])}
+        except zmq.Again:
+            pass
+        except zmq.ZMQError as error:
+            raise WireError(f"{self.address}: cannot publish: {error.strerror}") from error
+        return frozenset(found)
+
+    def event(self, event: Event, happened_ns: int, *, bundle: str) -> None:
+        """Publishes what happened, once the journal has it. Raises WireError."""
+        sequence, captured_ns = self._last
+        header = EventHeader(
+            station=self._station,
+            boot=self._boot,
+            number=self._next(Topic.EVENT),
+            sequence=sequence,
+            captured_ns=captured_ns,
+            bundle=bundle,
+            happened_ns=happened_ns,
+            event=event,
+        )
+        self._send(encode_message(EventMessage(header)))
 
     def close(self) -> None:
         """May be called twice."""
@@ -168,9 +253,9 @@ class Publisher(Closing):
         self._numbers[topic] += 1
         return self._numbers[topic]
 
-    def _send(self, message: Message) -> None:
+    def _send(self, frames: list[bytes]) -> None:
         try:
-            self._socket.send_multipart(encode_message(message), zmq.NOBLOCK)
+            self._socket.send_multipart(frames, zmq.NOBLOCK)
         except zmq.ZMQError as error:
             raise WireError(f"{self.address}: cannot publish: {error.strerror}") from error
 

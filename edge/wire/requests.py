@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
@@ -9,9 +10,10 @@ from typing import Annotated, Any
 
 import msgspec
 
-from edge.contract.types import Decision
+from edge.contract.settings import RecipeName
+from edge.contract.types import Decision, Label, plain
 from edge.errors import WireError
-from edge.wire.messages import SCHEMA, plain
+from edge.wire.messages import SCHEMA
 
 LARGEST_REQUEST = 16 * 1024
 """Bytes of a request; what is larger is answered `too_large`."""
@@ -23,7 +25,8 @@ Name = Annotated[str, msgspec.Meta(min_length=1, max_length=200, pattern=r"^[^\x
 Part = Annotated[str, msgspec.Meta(max_length=200, pattern=r"^[^\x00-\x1f\x7f]*\Z")]
 FilePath = Annotated[str, msgspec.Meta(min_length=1, max_length=1000, pattern=r"^[^\x00-\x1f\x7f]*\Z")]
 RequestId = Annotated[str, msgspec.Meta(min_length=1, max_length=64, pattern=r"^[A-Za-z0-9._:-]+\Z")]
-InspectionId = Annotated[str, msgspec.Meta(pattern=r"^[0-9a-f]{8}-[0-9]{1,18}\Z")]
+_ID = r"^[0-9a-f]{8}-[0-9]{1,18}\Z"
+InspectionId = Annotated[str, msgspec.Meta(pattern=_ID)]
 
 
 class ErrorCode(StrEnum):
@@ -38,7 +41,9 @@ class ErrorCode(StrEnum):
     UNKNOWN_INSPECTION = "unknown_inspection"
     WRONG_STATE = "wrong_state"
     BUSY = "busy"
+    FORBIDDEN = "forbidden"
     BAD_BUNDLE = "bad_bundle"
+    BAD_RECIPE = "bad_recipe"
     REFUSED = "refused"
     INTERNAL = "internal"
 
@@ -76,11 +81,46 @@ class Load(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_field="n
     bundle: FilePath
 
 
-Command = Status | Start | Stop | Trigger | Decide | Load
-COMMANDS = frozenset({"status", "start", "stop", "trigger", "decide", "load"})
+class Rollback(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_field="name", tag="rollback"):
+    """Judge with the bundle before this one again."""
 
 
-class _Envelope(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class Changeover(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_field="name", tag="changeover"):
+    """Inspect another product, by the recipe of that name."""
+
+    recipe: RecipeName
+
+
+class Interlock(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_field="name", tag="interlock"):
+    """Judge the known frames now."""
+
+
+class Golden(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_field="name", tag="golden"):
+    """Inspect the known part in front of the camera: it must be judged right, and is rejected in any case."""
+
+    label: Label
+
+
+class Replay(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_field="name", tag="replay"):
+    """Results once more, from the journal: those recorded after the inspection `after`, of this boot and later ones.
+
+    `BOOT-0` stands for the beginning of a boot. `maps`: with their maps.
+    """
+
+    after: InspectionId
+    limit: Annotated[int, msgspec.Meta(ge=1, le=1000)] = 200
+    maps: bool = True
+
+
+Command = Status | Start | Stop | Trigger | Decide | Load | Rollback | Changeover | Interlock | Golden | Replay
+COMMANDS = frozenset(
+    {"status", "start", "stop", "trigger", "decide", "load", "rollback", "changeover", "interlock", "golden", "replay"}
+)
+
+
+class Envelope(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A request as it is on the wire."""
+
     schema: int
     request_id: RequestId
     command: Command
@@ -121,11 +161,12 @@ class Reply(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """A valid request. `route` are the frames that lead the answer back."""
+    """A valid request. `route` are the frames that lead the answer back; `user` is the client's public key, if any."""
 
     route: tuple[bytes, ...]
     request_id: str
     command: Command
+    user: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,9 +179,17 @@ class Refusal:
     message: str
 
 
+def parse_after(inspection: str) -> tuple[str, int]:
+    """Boot and sequence of an inspection's id. Raises WireError when it is none."""
+    if not re.fullmatch(_ID, inspection):
+        raise WireError(f"{inspection!r}: not an inspection's id, such as 3f9a01c2-17")
+    boot, _, sequence = inspection.partition("-")
+    return boot, int(sequence)
+
+
 def encode_request(request_id: str, command: Command) -> bytes:
     """The frame that asks for `command`."""
-    return msgspec.json.encode(_Envelope(SCHEMA, request_id, command))
+    return msgspec.json.encode(Envelope(SCHEMA, request_id, command))
 
 
 def decode_request(frames: Sequence[bytes]) -> Request | Refusal:
@@ -153,7 +202,7 @@ def decode_request(frames: Sequence[bytes]) -> Request | Refusal:
     if len(data) > LARGEST_REQUEST:
         return Refusal(route, "", ErrorCode.TOO_LARGE, f"{len(data)} bytes; at most {LARGEST_REQUEST}")
     try:
-        envelope = msgspec.json.decode(data, type=_Envelope)
+        envelope = msgspec.json.decode(data, type=Envelope)
     except msgspec.ValidationError as error:
         return _explain(route, data, str(error))
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:

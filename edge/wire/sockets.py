@@ -15,20 +15,24 @@ import zmq
 
 from edge.errors import WireError
 from edge.wire.addresses import check_address
+from edge.wire.guard import Guard, introduce
+from edge.wire.keys import ClientKeys
 
 _IN_USE = "already in use; stop the program that has it, or choose another address"
 _umask_guard = threading.Lock()
 
 
-def bind(socket: zmq.Socket[bytes], address: str) -> str:
-    """Binds, and gives the address with the port that it got.
+def bind(socket: zmq.Socket[bytes], address: str, guard: Guard | None = None) -> str:
+    """Binds, on tcp behind the `guard` if there is one, and gives the address with the port that it got.
 
     An ipc socket is its owner's alone (0600), its folder is made (0700) if absent, and a socket file that nobody
     listens on any more is replaced. Raises WireError: not allowed (see `check_address`), in use, cannot be made.
     """
-    endpoint = check_address(address)
+    endpoint = check_address(address, keys=guard is not None)
     try:
         if endpoint.path is None:
+            if guard:
+                guard.protect(socket)
             socket.setsockopt(zmq.IPV6, int(endpoint.ipv6))
             socket.bind(endpoint.location)
         else:
@@ -43,13 +47,18 @@ def bind(socket: zmq.Socket[bytes], address: str) -> str:
     return socket.getsockopt_string(zmq.LAST_ENDPOINT)
 
 
-def connect(socket: zmq.Socket[bytes], address: str) -> None:
-    """Raises WireError when the address is not allowed; that nobody listens there shows only in silence."""
-    endpoint = check_address(address)
+def connect(socket: zmq.Socket[bytes], address: str, keys: ClientKeys | None = None) -> None:
+    """Connects, on tcp with the `keys` if there are any.
+
+    Raises WireError when the address is not allowed; that nobody listens there shows only in silence.
+    """
+    endpoint = check_address(address, keys=keys is not None)
     if endpoint.any_port:
         raise WireError(f"{address}: a port * is for the side that listens; name the port it got")
     if endpoint.path is not None and endpoint.path.exists() and not os.access(endpoint.path, os.W_OK):
         raise WireError(f"{address}: belongs to another user; run this as the user that okng runs as")
+    if endpoint.path is None and keys:
+        introduce(socket, keys)
     socket.setsockopt(zmq.IPV6, int(endpoint.ipv6))
     try:
         socket.connect(endpoint.location)

@@ -1,14 +1,16 @@
 """A double of the `lgpio` module: what gpiozero's LGPIOFactory calls, with the kernel's rules for GPIO lines.
 
 Kept: only a claimed output can be written, an output claimed without a level is low, a freed or claimed input is not
-driven, a second owner is refused. Tests reach it through `chip`.
+driven but takes the level of its pull, only an input claimed for alerts calls back, a second owner is refused. Tests
+reach it through `chip`, and drive inputs with `drive`.
 """
 
+import time
 from types import SimpleNamespace
 
 SET_PULL_NONE, SET_PULL_UP, SET_PULL_DOWN = 128, 32, 64
 RISING_EDGE, FALLING_EDGE, BOTH_EDGES = 1, 2, 3
-_INPUT, _OUTPUT = 1 << 8, 1 << 9 | 1 << 1
+_INPUT, _OUTPUT, _ALERT = 1 << 8, 1 << 9 | 1 << 1, 1 << 10
 
 
 class error(Exception):
@@ -16,7 +18,7 @@ class error(Exception):
 
 
 def _new_chip():
-    return SimpleNamespace(present=True, open=False, busy=set(), stuck=False, modes={}, levels={}, log=[])
+    return SimpleNamespace(present=True, open=False, busy=set(), stuck=False, modes={}, levels={}, log=[], callbacks={})
 
 
 chip = _new_chip()
@@ -48,6 +50,32 @@ def _claim(gpio, mode):
 
 def gpio_claim_input(handle, gpio, flags=0):
     _claim(gpio, _INPUT)
+    chip.levels[gpio] = int(bool(flags & SET_PULL_UP))
+
+
+def gpio_claim_alert(handle, gpio, edges, flags=0):
+    _claim(gpio, _INPUT | _ALERT)
+
+
+def gpio_set_debounce_micros(handle, gpio, micros):
+    assert micros == 0, "okng debounces by itself"
+
+
+def gpio_free(handle, gpio):
+    chip.modes.pop(gpio, None)
+
+
+def callback(handle, gpio, edges, func):
+    chip.callbacks[gpio] = func
+    return SimpleNamespace(cancel=lambda: chip.callbacks.pop(gpio, None))
+
+
+def drive(gpio, level):
+    """What the line does to an input."""
+    assert chip.modes[gpio] & _INPUT
+    changed, chip.levels[gpio] = chip.levels[gpio] != level, level
+    if changed and chip.modes[gpio] & _ALERT and gpio in chip.callbacks:
+        chip.callbacks[gpio](0, gpio, level, time.monotonic_ns())
 
 
 def gpio_claim_output(handle, gpio, level=0, flags=0):

@@ -6,6 +6,7 @@ import hashlib
 import os
 import shutil
 import signal
+import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -14,6 +15,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+import zmq
 
 from tests.edge.kinds import write_kinds_bundle
 from trainer.synthesize.part import KINDS, synthesize_part
@@ -67,6 +69,18 @@ def bundle_copy(bundle: Path, tmp_path: Path) -> Path:
 
 
 @pytest.fixture(scope="session")
+def twin(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A delegate that works, or fails as it is told; see tests/doubles/delegate.c."""
+    compiler = shutil.which("cc")
+    if compiler is None:
+        pytest.skip("there is no C compiler to build a delegate with")
+    library = tmp_path_factory.mktemp("delegate") / "twin.so"
+    source = ROOT / "tests" / "doubles" / "delegate.c"
+    subprocess.run([compiler, "-shared", "-fPIC", "-Wall", "-Werror", "-o", library, source], check=True)
+    return library
+
+
+@pytest.fixture(scope="session")
 def seal() -> Callable[[Path], None]:
     """Rewrites SHA256SUMS, so that the digests hold again."""
 
@@ -109,3 +123,11 @@ def okng(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> 
     yield call
     for number, handler in handlers.items():
         signal.signal(number, handler)
+
+
+@pytest.fixture
+def context() -> Iterator[zmq.Context[zmq.Socket[bytes]]]:
+    """ZeroMQ, whose sockets all close at the end."""
+    made = zmq.Context()
+    yield made
+    made.destroy(linger=0)

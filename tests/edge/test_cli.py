@@ -15,9 +15,9 @@ import pytest
 from edge import __version__
 from edge.cli import NEEDS_TRAINING_EXTRA, _shown
 from edge.cli import okng as program
+from edge.client import Station
 from edge.contract.types import Signal, Verdict
 from edge.errors import BundleError, CameraError, ConfigError, JournalError, OkngError
-from edge.wire.client import Station
 from edge.wire.messages import ResultHeader, ResultMessage
 
 PROGRAM = [sys.executable, "-m", "edge.cli"]
@@ -69,7 +69,7 @@ def test_the_version_is_the_packages(okng) -> None:
     [
         (["nonsense"], "Error: No such command 'nonsense'"),
         (["replay"], "Error: Missing argument 'CAPTURE'"),
-        (["replay", "x"], "Error: Missing option '--bundle'"),
+        (["replay", "x"], "okng: no bundle: add --bundle, or a --recipe that names one"),
         (["status", "--nonsense"], "Error: No such option"),
         (["watch", "--count", "0"], "Error: Invalid value for '--count'"),
         (["replay", "x", "--bundle", "y", "--tolerance", "256"], "Error: Invalid value for '--tolerance'"),

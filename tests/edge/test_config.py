@@ -7,6 +7,7 @@ import msgspec
 import pytest
 
 from edge.config import StationConfig, default_address, read_config
+from edge.contract.runtime import Delegate, Runtime
 from edge.errors import ConfigError
 
 GOOD = """
@@ -57,11 +58,38 @@ def test_the_least_that_is_needed_gets_the_documented_defaults(tmp_path) -> None
             "keep_days": None,
             "keep_inspections": None,
         },
+        "recipe": None,
+        "recipes": str(tmp_path / "recipes"),
         "trusted_keys": None,
-        "inference": {"threads": 1},
-        "trigger": {"kind": "free", "start": "auto"},
-        "signal": {"kind": "none", "pass_pin": None, "reject_pin": None, "pulse_ms": 50, "factory": "auto"},
-        "wire": {"results": "", "commands": "", "images": True},
+        "shadow": None,
+        "inference": {"threads": 1, "delegate": "cpu", "options": {}, "hang_s": 5.0, "retry_s": 60.0},
+        "trigger": {
+            "kind": "free",
+            "start": "auto",
+            "deadline_ms": 5000,
+            "delay_ms": 0,
+            "window_ms": None,
+            "gpio": None,
+            "timed": None,
+            "presence": None,
+        },
+        "signal": {
+            "kind": "none",
+            "pass_pin": None,
+            "reject_pin": None,
+            "busy_pin": None,
+            "ready_pin": None,
+            "error_pin": None,
+            "heartbeat_pin": None,
+            "pulse_ms": 50,
+            "delay_ms": 0,
+            "heartbeat_ms": 500,
+            "factory": "auto",
+        },
+        "modbus": None,
+        "parts": {"ids": "trigger", "code": "qr", "region": {"left": 0.0, "top": 0.0, "width": 1.0, "height": 1.0}},
+        "wire": {"results": "", "commands": "", "images": True, "key": None, "allowed": None},
+        "interlock": {"at": (), "every_h": None, "parts": ()},
         "quality": None,
     }
 
@@ -71,22 +99,41 @@ def test_a_file_that_says_every_default_reads_as_one_that_says_none(tmp_path) ->
     assert read_config(write(tmp_path, toml(msgspec.to_builtins(short)))) == short
 
 
-def toml(values: dict) -> str:
+def toml(values: dict, above: str = "") -> str:
     """Nulls are left out, as TOML has none; what is left is written as JSON writes it."""
-    tables = {key: value for key, value in values.items() if isinstance(value, dict)}
+    tables = {key: value for key, value in values.items() if isinstance(value, dict) and value}
     lines = [f"{key} = {json.dumps(value)}" for key, value in values.items() if key not in tables and value is not None]
-    return "\n".join([*lines, *(f"[{key}]\n{toml(table)}" for key, table in tables.items())])
+    return "\n".join([*lines, *(f"[{above}{key}]\n{toml(table, f'{above}{key}.')}" for key, table in tables.items())])
+
+
+def test_a_delegate_is_the_edge_tpu_a_path_or_a_name(tmp_path) -> None:
+    def runtime(line: str):
+        return read_config(write(tmp_path, f"{GOOD}[inference]\n{line}\n")).inference.runtime
+
+    assert runtime("threads = 2") == Runtime(2)
+    assert runtime('delegate = "edgetpu"').delegate == Delegate("libedgetpu.so.1", {}, compiled=True)
+    assert runtime('delegate = "lib/npu.so"\noptions = {device = "1"}').delegate == Delegate(
+        f"{tmp_path}/lib/npu.so", {"device": "1"}
+    )
+    assert runtime('delegate = "libnpu.so.1"').delegate == Delegate("libnpu.so.1")
+
+
+def test_a_shadow_bundle_lies_relative_to_the_file_too(tmp_path) -> None:
+    assert read_config(write(tmp_path, 'shadow = "next"\n' + GOOD)).shadow == str(tmp_path / "next")
 
 
 def test_every_value_may_be_given(tmp_path) -> None:
     text = """
         station = "A_b-9"
         bundle = "/srv/bundle"
+        recipe = "screw-m4"
+        recipes = "products"
         trusted_keys = ["/etc/okng/a.pub", "b.pub"]
         camera = {uri = "picamera2://0", timeout_s = 60, repeats = true, reopenings = 1, backoff_s = 2}
         inference = {threads = 16}
         trigger = {kind = "command", start = "command"}
         signal = {kind = "gpio", pass_pin = 17, reject_pin = 27, pulse_ms = 10_000, factory = "mock"}
+        interlock = {at = ["06:00", "22:30"], every_h = 4, parts = ["ok", "ng"]}
         wire = {results = "tcp://127.0.0.1:5555", commands = "ipc:///run/x", images = false}
         quality = {brightness = 100, focus = 0.2, clipped = 0.01, tolerance = 0.5}
         [journal]
@@ -100,6 +147,7 @@ def test_every_value_may_be_given(tmp_path) -> None:
     """
     config = read_config(write(tmp_path, text))
     assert (config.bundle, config.journal.folder) == ("/srv/bundle", "/srv/journal")
+    assert (config.recipe, config.recipes) == ("screw-m4", str(tmp_path / "products"))
     assert config.trusted_keys == ("/etc/okng/a.pub", str(tmp_path / "b.pub"))
     assert (config.results_address, config.commands_address) == ("tcp://127.0.0.1:5555", "ipc:///run/x")
     assert (config.camera.timeout_s, config.signal.reject_pin, config.wire.images) == (60.0, 27, False)
@@ -117,7 +165,7 @@ def test_relative_paths_are_relative_to_the_file(tmp_path, monkeypatch) -> None:
 @pytest.mark.parametrize(
     ("extra", "said"),
     [
-        ("surprise = 1", "surprise: no such key; allowed here: station, bundle, camera, journal, trusted_keys, "),
+        ("surprise = 1", "surprise: no such key; allowed here: station, bundle, camera, journal, recipe, recipes, "),
         ("[camera]\nuri = 'x'\nur = 1", "camera.ur: no such key; allowed here: uri, timeout_s"),
         ("[nothing]\na = 1", "nothing: no such key; allowed here: station"),
         ("[camera]", "camera.uri: is missing"),
@@ -132,7 +180,16 @@ def test_relative_paths_are_relative_to_the_file(tmp_path, monkeypatch) -> None:
         ('bundle = "a\\u0000b"', "bundle = 'a\\x00b': expected `str` matching"),
         ("trusted_keys = []", "trusted_keys = []: expected `array` of length >= 1"),
         ("trusted_keys = 'a.pub'", "trusted_keys = 'a.pub': expected `array | null`, got `str`"),
-        ("trusted_keys = ['']", "trusted_keys[0]: expected `str` matching"),
+        ("trusted_keys = ['']", "trusted_keys[0] = '': expected `str` matching"),
+        ("recipe = 'a/b'", "recipe = 'a/b': expected `str` matching"),
+        ("[interlock]\nat = ['06:00', '24:00']", "interlock.at[1] = '24:00': expected `str` matching"),
+        ("[interlock]\nparts = ['good']", "interlock.parts[0] = 'good': must be one of ok, ng"),
+        ("[interlock]\nevery_h = 0", "interlock.every_h = 0: expected `float` > 0.0"),
+        ("[inference]\nhang_s = 0", "inference.hang_s = 0: expected `float` > 0.0"),
+        ("[inference]\ndelegate = ''", "inference.delegate = '': expected `str` matching"),
+        ("[inference]\ndelegate = 'edgetpu'\noptions = {a = 1}", "inference.options[...]: expected `str`, got `int`"),
+        ("[inference]\noptions = {a = '1'}", 'inference: options are a delegate\'s; delegate is "cpu"'),
+        ("shadow = ''", "shadow = '': expected `str` matching"),
         ("[journal]\nfolder = ''", "journal.folder = '': expected `str` matching"),
         ("[journal]\nfolder = 'x'\nimages = 'ok'", "journal.images = 'ok': must be one of all, ng, none"),
         ("[journal]\nfolder = 'x'\nimages_every = 0", "journal.images_every = 0: expected `int` >= 1"),
@@ -157,12 +214,26 @@ def test_relative_paths_are_relative_to_the_file(tmp_path, monkeypatch) -> None:
         ("[inference]\nthreads = 0", "inference.threads = 0: expected `int` >= 1"),
         ("[inference]\nthreads = 17", "inference.threads = 17: expected `int` <= 16"),
         ("[inference]\nthreads = true", "inference.threads = True: expected `int`, got `bool`"),
-        ("[trigger]\nkind = 'gpio'", "trigger.kind = 'gpio': must be one of free, command"),
+        (
+            "[trigger]\nkind = 'laser'",
+            "trigger.kind = 'laser': must be one of free, command, gpio, timed, presence, modbus",
+        ),
         ("[trigger]\nstart = 'now'", "trigger.start = 'now': must be one of auto, command"),
         ("[trigger]\nkind = 3", "trigger.kind = 3: expected `str`, got `int`"),
         ("[signal]\nkind = 'relay'", "signal.kind = 'relay': must be one of none, gpio"),
         ("[signal]\nkind = 'gpio'", 'signal: kind "gpio" needs pass_pin'),
         ("[signal]\npass_pin = 28", "signal.pass_pin = 28: expected `int` <= 27"),
+        ("[trigger]\nkind = 'gpio'", 'trigger: kind "gpio" needs the table trigger.gpio'),
+        ("[trigger.gpio]\npin = 28", "trigger.gpio.pin = 28: expected `int` <= 27"),
+        ("[trigger.gpio]\npins = 2", "trigger.gpio.pins: no such key; allowed here: pin, edge, pull, debounce_ms"),
+        (
+            "[trigger.gpio]\npin = 4\n[signal]\nbusy_pin = 4",
+            "trigger.gpio.pin = 4: is signal.busy_pin too; give it a pin of its own",
+        ),
+        ("[signal]\nkind = 'modbus'", 'signal.kind = "modbus" needs the table modbus'),
+        ("[modbus]\nhost = '0.0.0.0'", "modbus: host 0.0.0.0: beyond this machine, allow must name the PLC's address"),
+        ("[modbus]\nallow = ['plc']", "modbus: 'plc' does not appear to be an IPv4 or IPv6 address"),
+        ("[modbus]\nport = 0", "modbus.port = 0: expected `int` >= 1"),
         ("[signal]\nreject_pin = -1", "signal.reject_pin = -1: expected `int` >= 0"),
         ("[signal]\npulse_ms = 10001", "signal.pulse_ms = 10001: expected `int` <= 10000"),
         ("[signal]\nfactory = 'pigpio'", "signal.factory = 'pigpio': must be one of auto, mock"),

@@ -20,6 +20,7 @@ import numpy as np
 import pytest
 
 from edge.camera import FileCamera
+from edge.client import CommandRefused, Station
 from edge.contract.bundle import read_bundle
 from edge.contract.images import read_image
 from edge.contract.types import Decision, Frame, Inspection, Signal, State, Verdict
@@ -31,8 +32,7 @@ from edge.journal.rows import Row
 from edge.life import Life
 from edge.line import NoSignal
 from edge.pipeline import Pipeline
-from edge.triggers import Triggers
-from edge.wire.client import CommandRefused, Station
+from edge.triggers import Triggers, Untaken
 from edge.wire.messages import ImageMessage, ResultMessage, Topic
 from edge.wire.requests import Decide, Start, Status, Stop, Trigger
 
@@ -344,7 +344,7 @@ def test_no_trigger_is_taken_once_the_line_has_ended(capture) -> None:
         life.ending.set()
         inspector.run()
     assert [waiting.get_nowait().part] == ["before"]
-    assert triggers.ask("after") is None
+    assert triggers.ask("after") is Untaken.MISSED
 
 
 def free_run(daemon: Running, pause_s: float) -> None:

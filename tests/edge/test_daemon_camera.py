@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from edge.client import Station
 from edge.contract.types import Signal, Verdict
-from edge.wire.client import Station
 from edge.wire.messages import StateMessage, Topic
 from edge.wire.requests import Trigger
 from tests.edge.test_daemon import BY_COMMAND, WAIT_S, Running, station_file

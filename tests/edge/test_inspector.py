@@ -17,7 +17,7 @@ from edge.inspector import Inspector
 from edge.life import Life
 from edge.line import NoSignal
 from edge.pipeline import Pipeline
-from edge.triggers import Triggers
+from edge.triggers import Trigger, Triggers
 
 WAIT_S = 30.0
 
@@ -129,7 +129,7 @@ def test_a_station_that_was_stopped_is_not_set_going_by_its_camera(line) -> None
 def test_whoever_waits_when_the_camera_is_lost_gets_a_fault(line) -> None:
     with line("&fault=unplug&after=1", free_run=False, reopenings=2) as run:
         asked = 0
-        while run.triggers.ask("A-1"):
+        while isinstance(run.triggers.ask("A-1"), Trigger):
             asked += 1
             run.results.get(timeout=WAIT_S)
         run.end()

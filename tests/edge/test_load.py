@@ -13,10 +13,10 @@ from pathlib import Path
 import pytest
 from msgspec import UNSET
 
+from edge.client import CommandRefused, Station
 from edge.contract.bundle import MODEL, PROVENANCE, read_bundle, sign_bundle
 from edge.contract.keys import make_key, read_signing_key
 from edge.contract.types import Verdict
-from edge.wire.client import CommandRefused, Station
 from edge.wire.requests import Load, Start, Status, Trigger
 from tests.edge.kinds import KINDS
 from tests.edge.test_daemon import BY_COMMAND, ON_START, WAIT_S, Running, refused, station_file
@@ -48,7 +48,7 @@ def said_to(daemon: Running, bundle: Path) -> str:
         daemon.station.request(Load(str(bundle)))
     assert caught.value.code == "bad_bundle"
     assert str(bundle) in str(caught.value)
-    assert "bundle refused, the station keeps" in daemon.log.read_text()
+    assert "bundle_refused: the station keeps" in daemon.log.read_text()
     return str(caught.value)
 
 

@@ -20,12 +20,12 @@ from pathlib import Path
 import msgspec
 import pytest
 
+from edge.client import CommandRefused
 from edge.contract.bundle import MODEL, SIGNATURE, read_bundle, sign_bundle
 from edge.contract.keys import make_key, read_signing_key
 from edge.contract.signature import PublicKey
 from edge.errors import BundleError
 from edge.inference.verify import Proof, verify_in_child
-from edge.wire.client import CommandRefused
 from edge.wire.requests import Load, Status, Trigger
 from tests.edge.mutants import KINDS, mutants
 from tests.edge.test_daemon import BY_COMMAND, Running, station_file
@@ -49,7 +49,7 @@ for line in sys.stdin:
     if not os.fork():
         signal.alarm(60)
         os.dup2(write, 1)
-        sys.argv[1:] = [line.rstrip("\\n"), "0"]
+        sys.argv[1:] = [line.rstrip("\\n"), "0", "{}"]
         status = verify.main()
         sys.stdout.flush()
         os._exit(status)
@@ -63,7 +63,7 @@ Verify = Callable[[Path], tuple[int, str]]
 
 @contextmanager
 def verifier() -> Iterator[Verify]:
-    """Gives (exit status, what it printed) of `python -m edge.inference.verify FOLDER 0`, without its start."""
+    """Gives (exit status, what it printed) of `python -m edge.inference.verify FOLDER 0 {}`, without its start."""
     pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.DEVNULL}
     with subprocess.Popen([sys.executable, "-c", FORKS], text=True, **pipes) as server:
 

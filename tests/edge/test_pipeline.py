@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from edge.contract.bundle import read_bundle
 from edge.contract.types import Frame, Judgement, Signal, Verdict
-from edge.errors import OkngError, SignalError
+from edge.errors import OkngError, SignalError, TooLate
 from edge.inference.judge import Judge
 from edge.line import LineSignal
 from edge.pipeline import Pipeline
@@ -21,17 +21,21 @@ FRAME = Frame(np.zeros((4, 4), np.uint8), 3, 10, 20, "a.png")
 class Gate(LineSignal):
     """Notes what it was told, and fails where it is asked to."""
 
-    def __init__(self, fails_on: frozenset[Signal] = frozenset()) -> None:
+    def __init__(self, fails_on: frozenset[Signal] = frozenset(), error: SignalError | None = None) -> None:
         super().__init__()
         self.told: list[Signal] = []
-        self._fails_on = fails_on
+        self._fails_on, self._error = fails_on, error or SignalError("the wire is cut")
 
     def _do_open(self) -> None: ...
 
-    def _do_send(self, accept: bool) -> None:
+    def _do_expect(self, sequence: int, triggered_ns: int, deadline_ns: int) -> None: ...
+
+    def _do_pass_over(self, triggered_ns: int) -> None: ...
+
+    def _do_send(self, sequence: int, accept: bool, verdict: Verdict) -> None:
         signal = Signal.ACCEPT if accept else Signal.REJECT
         if signal in self._fails_on:
-            raise SignalError("the wire is cut")
+            raise self._error
         self.told.append(signal)
 
     def _do_close(self) -> None: ...
@@ -103,6 +107,13 @@ def test_an_accept_that_the_line_did_not_get_is_a_fault() -> None:
 def test_a_reject_that_the_line_did_not_get_keeps_its_verdict(verdict) -> None:
     inspection = inspect(Judgement(verdict, 0.9, None), Gate(frozenset({Signal.REJECT})))
     assert (inspection.judgement.verdict, inspection.signal) == (verdict, Signal.REJECT)
+
+
+@pytest.mark.parametrize("verdict", list(Verdict))
+def test_a_verdict_that_came_too_late_is_a_fault_whatever_it_was(verdict) -> None:
+    inspection = inspect(Judgement(verdict, 0.1, None, "as it was"), Gate(frozenset(Signal), TooLate("too late")))
+    assert (inspection.judgement.verdict, inspection.signal) == (Verdict.FAULT, Signal.REJECT)
+    assert inspection.judgement.reason == ("as it was" if verdict is Verdict.FAULT else "too late")
 
 
 def test_an_inspection_says_what_it_was_of() -> None:

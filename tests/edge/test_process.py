@@ -10,6 +10,7 @@ import pytest
 
 from edge.contract.cam import BINARY
 from edge.contract.card import Tensor
+from edge.contract.recipe import Recipe, RecipeSettings
 from edge.contract.types import Frame, Inspection, Judgement, Verdict
 from edge.control.memory import decode_memory
 from edge.journal.journal import Journal
@@ -37,12 +38,16 @@ def bundle(digest: str):
 
 
 def work(folder: Path, plan: list[tuple[str, int]], published: Published, start: int = 0) -> None:
-    """One boot: for each (bundle, count) so many inspections, three at a time."""
+    """One boot: for each (bundle, count) so many inspections, three at a time; "a screw" is with a recipe."""
     with Journal.open(folder, station="one") as journal:
-        process = Process(journal, published, bundle(plan[0][0]))
-        sequence = 0
-        for letter, count in plan:
-            process.use(bundle(letter))
+        process, sequence = None, 0
+        for name, count in plan:
+            letter, _, product = name.partition(" ")
+            recipe = Recipe(product, RecipeSettings()) if product else None
+            if process is None:
+                process = Process(journal, published, bundle(letter), product)
+            else:
+                process.use(bundle(letter), product)
             for first in range(0, count, 3):
                 batch = []
                 for _ in range(min(3, count - first)):
@@ -51,7 +56,9 @@ def work(folder: Path, plan: list[tuple[str, int]], published: Published, start:
                     judgement = Judgement(Verdict.OK, 0.01 * ((start + sequence) % 9), units, "", {"invoke": 1.0})
                     frame = Frame(np.zeros((1, 1), np.uint8), 0, 0, 0)
                     batch.append(
-                        Inspection(journal.boot_id, sequence, "", frame, judgement, judgement.signal, 10**9 * sequence)
+                        Inspection(
+                            journal.boot_id, sequence, "", frame, judgement, judgement.signal, 10**9 * sequence, recipe
+                        )
                     )
                 journal.record([Entry(inspection, letter * 64) for inspection in batch])
                 process.see(batch)
@@ -59,7 +66,7 @@ def work(folder: Path, plan: list[tuple[str, int]], published: Published, start:
 
 def kept(folder: Path, letter: str):
     with JournalReader(folder) as reader:
-        found = reader.remembered(letter * 64)
+        found = reader.remembered(letter[0] * 64 + letter[1:])
     return found and decode_memory(found.memory)
 
 
@@ -79,6 +86,20 @@ def test_each_bundle_has_a_memory_of_its_own_and_is_known_again(tmp_path) -> Non
     work(tmp_path, [("a", 12), ("b", 30), ("a", 10)], published)
     assert [(name[0], point.group) for name, point in published] == [("a", 1), ("b", 1), ("b", 2), ("b", 3), ("a", 2)]
     assert (kept(tmp_path, "a").groups, kept(tmp_path, "b").groups) == (2, 3)
+
+
+def test_so_has_each_recipe_of_a_bundle_also_over_a_restart(tmp_path, okng) -> None:
+    published = Published()
+    work(tmp_path, [("a", 14), ("a screw", 14), ("a nut", 4)], published)
+    work(tmp_path, [("a screw", 6), ("a", 6)], published)
+    assert [kept(tmp_path, name).groups for name in ("a", "a screw")] == [2, 2]
+    assert kept(tmp_path, "a nut") is None  # no whole group yet
+    assert "aaaaaaaaaaaa screw: 20 inspections in 2 groups" in okng("journal", "summary", "--journal", tmp_path).out
+    with JournalReader(tmp_path) as reader:
+        rows = reader.rows()
+    assert [row.recipe_name for row in rows[12:16]] == ["", "", "screw", "screw"]
+    assert rows[0].recipe == ""
+    assert len({row.recipe for row in rows}) == 3
 
 
 def test_the_last_point_is_published_again_after_a_restart(tmp_path) -> None:

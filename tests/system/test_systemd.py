@@ -12,9 +12,9 @@ from pathlib import Path
 
 import pytest
 
+from edge.client import Station
 from edge.errors import UsageError
 from edge.shipped import shipped_bundle
-from edge.wire.client import Station
 from edge.wire.messages import ResultMessage
 from tests.system.machine import ROOT, Machine, Unit, until, why_not
 from trainer.synthesize import write_dataset
@@ -35,6 +35,7 @@ station = "{name}"
 bundle = "{bundle}"
 camera.uri = "file:///srv/frames?rate=10&loop=true"
 camera.timeout_s = 1
+inference.hang_s = 1
 journal.folder = "{journal}"
 """
 OVER_TCP = 'wire.results = "tcp://127.0.0.1:5555"\nwire.commands = "tcp://127.0.0.1:5556"\n'
@@ -222,8 +223,10 @@ def test_a_stop_while_it_starts_is_clean(machine, doing):
 
 
 def test_a_broken_bundle_is_refused_until_it_is_good_again(machine):
+    """Where the station has no copy of it that it could go on with."""
     unit, model = Unit(machine, "okng@lab.service"), machine.path(f"{BUNDLE}/model.tflite")
     good = model.read_bytes()
+    shutil.rmtree(machine.path(JOURNAL.format("lab") + "/bundles"), ignore_errors=True)
     model.write_bytes(good[:-1] + bytes([good[-1] ^ 1]))
     try:
         machine.run("systemctl", "start", "--no-block", unit.name)

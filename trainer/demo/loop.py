@@ -13,13 +13,13 @@ from typing import Any
 import cv2
 import numpy as np
 
+from edge.client import Station
 from edge.contract.bundle import Bundle, read_bundle
 from edge.contract.cam import dequantise, heatmap, ng_map, overlay, peak
 from edge.contract.images import decode_image, read_image
 from edge.contract.types import Pixels, State, Verdict
 from edge.errors import OkngError, UsageError
 from edge.journal.reader import JournalReader
-from edge.wire.client import Station
 from edge.wire.messages import ImageMessage, ResultHeader, ResultMessage, StateMessage, Topic
 from edge.wire.requests import Start
 from trainer.dataset import Sample, read_samples
@@ -93,7 +93,7 @@ def _listen(addresses: tuple[str, str], samples: dict[str, Sample], bundle: Bund
     with Station(*addresses, topics=(Topic.RESULT, Topic.IMAGE, Topic.STATE)) as station, screen(len(samples)) as live:
         station.wait_joined(START_TIMEOUT_S)
         station.request(Start())
-        for message in station.results(silence_s=SILENCE_S):
+        for message in station.messages(silence_s=SILENCE_S):
             if isinstance(message, ResultMessage):
                 header, units = message.header, message.map_units
                 if header.id in found:

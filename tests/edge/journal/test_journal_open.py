@@ -3,6 +3,7 @@ from __future__ import annotations
 import os
 import re
 import sqlite3
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -98,17 +99,15 @@ def test_an_older_schema_is_for_okng_to_bring_up_to_date(tmp_path) -> None:
 
 
 def test_a_journal_from_before_there_were_kinds_is_brought_up_to_date_with_all_its_rows(tmp_path, make_entry) -> None:
-    with Journal.open(tmp_path, station="one") as journal:
-        first = journal.boot_id
-        journal.record([make_entry(first, 1)])
-    with sqlite3.connect(tmp_path / FILE) as connection:
-        connection.execute("ALTER TABLE inspections DROP COLUMN kind")
-        connection.execute(f"PRAGMA user_version = {SCHEMA - 1}")
+    with zipfile.ZipFile(Path(__file__).with_name("made") / "schema-2.zip") as made:
+        made.extractall(tmp_path)
     with pytest.raises(JournalError, match="older okng"):
         JournalReader(tmp_path)
     with Journal.open(tmp_path, station="one") as journal:
         journal.record([make_entry(journal.boot_id, 1, kind="dent")])
-        assert [(row.boot_id, row.kind) for row in journal.rows()] == [(first, None), (journal.boot_id, "dent")]
+        rows = journal.rows()
+        assert len(rows) > 5
+        assert [(row.kind, row.reading) for row in rows] == [(None, "")] * (len(rows) - 1) + [("dent", "")]
 
 
 def test_reading_where_okng_never_ran_says_so_and_makes_nothing(tmp_path) -> None:

@@ -1,23 +1,13 @@
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import numpy as np
 import pytest
-import zmq
 
 from edge.contract.card import Tensor
 from edge.contract.types import Frame, Inspection, Judgement, Verdict
 
 BOOT = "3f9a01c2"
 OUTPUT = Tensor((1, 2, 3, 1), "int8", 0.5, -7)
-
-
-@pytest.fixture
-def context() -> Iterator[zmq.Context[zmq.Socket[bytes]]]:
-    made = zmq.Context()
-    yield made
-    made.destroy(linger=0)
 
 
 @pytest.fixture(params=["ipc", "tcp"])

@@ -10,10 +10,10 @@ import numpy as np
 import pytest
 import zmq
 
+from edge.client import CommandRefused, Station
 from edge.contract.cam import Thresholds
 from edge.contract.types import Decision, State, Verdict
 from edge.errors import WireError
-from edge.wire.client import CommandRefused, Station
 from edge.wire.commands import CommandServer
 from edge.wire.messages import Counters, ImageReference, Topic
 from edge.wire.publisher import Publisher
@@ -84,7 +84,7 @@ def test_results_and_images_arrive_as_they_were_sent(
         publisher.result(inspection, bundle=BUNDLE, output=output, thresholds=thresholds, image=image)
         publisher.image(inspection, b"\xff\xd8jpeg", bundle=BUNDLE)
         publisher.result(fault, bundle=BUNDLE, output=output, thresholds=None)
-        arriving = station.results(WAIT_S)
+        arriving = station.messages(WAIT_S)
         first, second, third = next(arriving), next(arriving), next(arriving)
     header = first.header
     assert (header.station, header.boot, header.number, header.sequence) == ("one", BOOT, 1, 1)
@@ -125,21 +125,27 @@ def test_what_arrives_before_the_first_state_is_not_lost(publisher, context, tmp
         assert station.receive(0.01) is None
 
 
-def test_a_stalled_subscriber_never_holds_the_publisher_up_and_sees_the_gap(
-    context, tmp_path, make_inspection, output, monkeypatch
-) -> None:
-    monkeypatch.setattr("edge.wire.publisher.HIGH_WATER", 5)
-    monkeypatch.setattr("edge.wire.client.HIGH_WATER", 5)
-    with (
-        Publisher(context, f"ipc://{tmp_path}/r", station="one", boot=BOOT) as publisher,
-        Station(publisher.address, _nowhere(tmp_path), context=context) as station,
-    ):
-        _joined(station, publisher)
-        for sequence in range(1, 5001):
-            publisher.result(make_inspection(sequence), bundle=BUNDLE, output=output, thresholds=None)
-        numbers = [message.header.number for message in iter(lambda: station.receive(0.5), None)]
-    assert 0 < len(numbers) < 5000
-    assert numbers == sorted(set(numbers))
+def test_whoever_subscribes_is_announced_and_may_not_send_much(publisher, context) -> None:
+    def announced() -> frozenset[Topic]:
+        while not (found := publisher.newcomers()):
+            pass
+        return found
+
+    assert publisher.newcomers() == frozenset()
+    with context.socket(zmq.SUB) as first, context.socket(zmq.SUB) as second, context.socket(zmq.XSUB) as greedy:
+        connect(first, publisher.address)
+        first.subscribe(b"state")
+        assert announced() == {Topic.STATE}
+        connect(second, publisher.address)
+        second.subscribe(b"st")
+        assert announced() == {Topic.STATE, Topic.STATISTICS}
+        connect(greedy, publisher.address)
+        greedy.send(b"\x01" + b"x" * 100_000)
+        greedy.send(b"not a subscription")
+        second.subscribe(b"")
+        assert announced() == set(Topic)
+        publisher.state(State.READY, bundle=BUNDLE, counters=Counters())
+        assert first.poll(WAIT_S * 1000)
 
 
 def test_a_map_needs_the_models_output_and_an_image_a_frame(publisher, make_inspection, fault) -> None:
@@ -155,7 +161,7 @@ def test_silence_is_an_error_that_says_what_to_look_for(context, tmp_path) -> No
         with pytest.raises(WireError, match=r"no state from ipc://.*/nobody within 0.02 s; is okng running\?"):
             station.wait_joined()
         with pytest.raises(WireError, match=r"nothing from .* is okng running\?"):
-            next(station.results(0.02))
+            next(station.messages(0.02))
         assert station.receive(0.02) is None
         with pytest.raises(WireError, match=r"no answer from .* within 0.02 s; is okng running\?"):
             station.request(Status())

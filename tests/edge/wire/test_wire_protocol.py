@@ -1,13 +1,16 @@
 from __future__ import annotations
 
+import json
 import re
 from pathlib import Path
 
 import pytest
+from jsonschema import Draft202012Validator
 
 import edge.wire
 from edge.wire.messages import Topic, decode_message
 from edge.wire.requests import COMMANDS, ErrorCode, Reply, Request, decode_reply, decode_request
+from edge.wire.schemas import FILE, text
 
 TEXT = (Path(edge.wire.__file__).parent / "PROTOCOL.md").read_text(encoding="utf-8")
 EXAMPLES = re.findall(r"```(json|hex) (\w+)\n(.*?)```", TEXT, re.DOTALL)
@@ -26,7 +29,7 @@ def _examples(*kinds: str) -> list[tuple[str, str, str]]:
 @pytest.mark.parametrize(("topic", "header", "data"), _examples(*Topic))
 def test_the_documents_messages_are_messages(topic, header, data) -> None:
     frames = [topic.encode(), header.encode(), bytes.fromhex(data)]
-    message = decode_message(frames[:2] if topic in {"state", "statistics"} else frames)
+    message = decode_message(frames[:2] if topic in {"verdict", "state", "statistics", "event"} else frames)
     assert message.header.boot == "3f9a01c2"
 
 
@@ -49,3 +52,56 @@ def test_the_document_has_an_example_of_each() -> None:
 def test_the_documents_table_of_codes_is_that_of_the_code() -> None:
     table = TEXT[TEXT.index("| Code |") :]
     assert re.findall(r"^\| `(\w+)` \|", table, re.MULTILINE) == [code.value for code in ErrorCode]
+
+
+SCHEMAS = json.loads(FILE.read_text(encoding="utf-8"))
+
+
+OPTIONAL = {
+    "schema", "result", "error", "quality", "warnings", "faults",
+    "kind", "classes", "recipe", "region", "looks", "golden",
+}  # fmt: skip
+
+
+def _valid(name: str, value: object) -> bool:
+    return Draft202012Validator({"$ref": f"#/$defs/{name}", "$defs": SCHEMAS["$defs"]}).is_valid(value)
+
+
+def test_the_schemas_are_those_of_the_code() -> None:
+    assert FILE.read_text(encoding="utf-8") == text(), "write them anew: python -m edge.wire.schemas"
+    Draft202012Validator.check_schema(SCHEMAS)
+    assert {*Topic, "request", "reply"} | {f"{name}.result" for name in COMMANDS} <= SCHEMAS["$defs"].keys()
+
+
+@pytest.mark.parametrize(("kind", "data", "_"), _examples(*Topic, "request", "reply"))
+def test_the_documents_examples_are_what_the_schemas_say(kind, data, _) -> None:
+    example = json.loads(data)
+    assert _valid(kind, example)
+    for field in (
+        set(example) - {"schema", "result", "error", "kind", "classes", "quality", "warnings", "faults"} - OPTIONAL
+    ):
+        spoilt = {name: value for name, value in example.items() if name != field}
+        assert not _valid(kind, spoilt), field
+
+
+@pytest.mark.parametrize("command", sorted(COMMANDS))
+def test_the_documents_answers_are_what_the_schemas_say(command) -> None:
+    requests = [json.loads(data) for _, data, _ in _examples("request")]
+    ids = {each["request_id"] for each in requests if each["command"]["name"] == command}
+    answers = [json.loads(data) for _, data, _ in _examples("reply")]
+    (found,) = [each["result"] for each in answers if each["request_id"] in ids and each["ok"]]
+    assert _valid(f"{command}.result", found)
+    assert not _valid(f"{command}.result", {})
+
+
+@pytest.mark.parametrize(
+    "request_",
+    [
+        {"name": "reboot"}, {"name": "status", "more": 1}, {"name": "trigger", "part": "a\nb"}, {"name": "load"},
+        {"name": "replay", "after": "3f9a01c2-1", "limit": 0}, {"name": "trigger", "part": "x" * 201},
+    ],
+)  # fmt: skip
+def test_what_the_station_refuses_the_schema_refuses(request_) -> None:
+    request = {"schema": 1, "request_id": "r1", "command": request_}
+    assert not isinstance(decode_request([b"peer", json.dumps(request).encode()]), Request)
+    assert not _valid("request", request)

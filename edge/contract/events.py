@@ -1,0 +1,83 @@
+"""What happens to a station beside inspections: journaled, then published."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import msgspec
+
+from edge.contract.types import plain
+
+Occasion = Literal["start", "changeover", "schedule", "command", "part"]
+"""Of all known frames; but "part" is one known part before the camera."""
+
+
+class InterlockEvent(msgspec.Struct, frozen=True, kw_only=True, tag_field="kind", tag="interlock"):
+    """The known frames were judged. `bundle` is the digest of the one that judged; `recipe` is empty without one."""
+
+    occasion: Occasion
+    recipe: str
+    bundle: str
+    frames: int
+    """How many known frames there are."""
+    wrong: tuple[str, ...]
+    """Of each that was judged wrong, which and how, for people; none when it passed."""
+
+    def __post_init__(self) -> None:
+        msgspec.structs.force_setattr(self, "wrong", tuple(map(plain, self.wrong)))
+
+    @property
+    def passed(self) -> bool:
+        """Whether the station may be ready."""
+        return not self.wrong
+
+    @property
+    def reason(self) -> str:
+        """Why not, in plain words; empty when it passed."""
+        if self.passed:
+            return ""
+        more = f", and {len(self.wrong) - 1} more" if len(self.wrong) > 1 else ""
+        return f"golden interlock: {self.wrong[0]}{more}"
+
+    def __str__(self) -> str:
+        """For people."""
+        what = "a known part" if self.occasion == "part" else f"{self.frames} known frames"
+        named = f", {self.recipe}" if self.recipe else ""
+        return f"interlock ({self.occasion}{named}): {what}: {'; '.join(self.wrong) or 'judged right'}"
+
+
+class ChangeoverEvent(msgspec.Struct, frozen=True, tag_field="kind", tag="changeover"):
+    """Another recipe took over from `before`; parts from here on are judged by it."""
+
+    recipe: str
+    before: str
+    bundle: str
+    """Digest."""
+    configured: str
+    """What the station file names: when that changes, it counts again at the next start."""
+
+    def __str__(self) -> str:
+        """For people."""
+        return f"changeover: {self.recipe} after {self.before or 'no recipe'}, judged by bundle {self.bundle[:12]}"
+
+
+JudgeNews = Literal["bundle_active", "bundle_rolled_back", "bundle_refused", "delegate_lost", "delegate_back"]
+
+
+class JudgeEvent(msgspec.Struct, frozen=True, tag_field="kind", tag="judge"):
+    """What judges has changed, or was to and did not; `bundle` is the digest of the one that judges from then on."""
+
+    name: JudgeNews
+    bundle: str
+    text: str
+    """For people."""
+
+    def __post_init__(self) -> None:
+        msgspec.structs.force_setattr(self, "text", plain(self.text))
+
+    def __str__(self) -> str:
+        """For people."""
+        return f"{self.name}: {self.text}"
+
+
+Event = InterlockEvent | ChangeoverEvent | JudgeEvent

@@ -1,0 +1,74 @@
+"""Recipe files: TOML, one for each product, each with the pictures it names."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import cv2
+import msgspec
+import numpy as np
+
+from edge.contract.images import decode_image
+from edge.contract.recipe import KnownPart, KnownParts, Recipe, RecipeSettings
+from edge.contract.settings import NAME, read_settings
+from edge.contract.types import Label, Pixels
+from edge.errors import ConfigError, DataError
+
+WHITE = 128
+"""Grey level from which the ignore picture is white."""
+
+
+def recipe_file(folder: Path, name: str) -> Path:
+    """Where the recipe of that name lies. Raises ConfigError when there is none, naming those that there are."""
+    path = folder / f"{name}.toml"
+    if not path.is_file():
+        known = ", ".join(sorted(each.stem for each in folder.glob("*.toml"))) or "none"
+        raise ConfigError(f"{path}: no such recipe; there are: {known}")
+    return path
+
+
+def read_recipe(path: Path) -> Recipe:
+    """The recipe at `path`, with all that it names. Raises ConfigError naming file, key, value and what is allowed."""
+    if not re.match(NAME, path.stem):
+        raise ConfigError(f"{path}: a recipe is named by letters, digits, - and _, 40 at most, and .toml")
+    read, here = read_settings(path, RecipeSettings), path.absolute().parent
+    golden = KnownParts(*(tuple(str(here / file) for file in files) for files in (read.golden.ok, read.golden.ng)))
+    settings = msgspec.structs.replace(
+        read,
+        bundle=read.bundle and str(here / read.bundle),
+        ignore=read.ignore and str(here / read.ignore),
+        golden=golden,
+        presence=read.presence and msgspec.structs.replace(read.presence, empty=str(here / read.presence.empty)),
+    )
+    ignore = _ignored(path, settings.ignore) if settings.ignore else None
+    known = [*_known(path, "ok", golden.ok), *_known(path, "ng", golden.ng)]
+    empty = _grey(_picture(path, "presence.empty", settings.presence.empty)[1]) if settings.presence else None
+    return Recipe(path.stem, settings, ignore, tuple(known), empty)
+
+
+def _ignored(path: Path, file: str) -> Pixels:
+    white = _grey(_picture(path, "ignore", file)[1]) >= WHITE
+    if not white.any():
+        raise ConfigError(f"{path}: ignore = {file!r}: has no white in it, so nothing is ignored; leave the key out")
+    return np.where(white, 255, 0).astype(np.uint8)
+
+
+def _grey(pixels: Pixels) -> Pixels:
+    return pixels if pixels.ndim == 2 else np.asarray(cv2.cvtColor(pixels, cv2.COLOR_BGR2GRAY), np.uint8)
+
+
+def _known(path: Path, label: Label, files: tuple[str, ...]) -> list[KnownPart]:
+    found = [(file, _picture(path, f"golden.{label}[{index}]", file)[0]) for index, file in enumerate(files)]
+    return [KnownPart(file, label, data) for file, data in found]
+
+
+def _picture(path: Path, key: str, file: str) -> tuple[bytes, Pixels]:
+    """The file as it is, and what it shows."""
+    try:
+        data = Path(file).read_bytes()
+        return data, decode_image(data, file)
+    except OSError as error:
+        raise ConfigError(f"{path}: {key} = {file!r}: cannot be read: {error.strerror}") from None
+    except DataError as error:
+        raise ConfigError(f"{path}: {key}: {error}") from None

@@ -1,0 +1,69 @@
+"""A judge that hangs: exactly one of two threads concludes the inspection, and nothing is accepted late."""
+
+from __future__ import annotations
+
+import threading
+
+import numpy as np
+import pytest
+
+from edge.contract.types import Frame, Judgement, Signal, Verdict
+from edge.deadline import Overdue, TimedPipeline
+from edge.life import Life
+from tests.edge.test_pipeline import Gate
+
+WAIT_S = 30.0
+FRAME = Frame(np.full((8, 8), 7, np.uint8), 0, 1, 2)
+
+
+class Slow:
+    """Says OK of whatever it gets, once it is let go."""
+
+    def __init__(self) -> None:
+        self.begun, self.go_on = threading.Event(), threading.Event()
+
+    def judge(self, frame):
+        self.begun.set()
+        assert self.go_on.wait(WAIT_S)
+        return Judgement(Verdict.OK, 0.1, None)
+
+
+def test_a_frame_that_hangs_is_rejected_by_the_watch_and_what_its_thread_says_later_is_lost() -> None:
+    slow, life, given_up, raised = Slow(), Life(), [], []
+    with Gate() as gate:
+        pipeline = TimedPipeline(slow, gate, "3f9a01c2", limit_s=0.05)
+
+        def work() -> None:
+            with pytest.raises(Overdue) as caught:
+                pipeline.inspect(17, "A-7", FRAME, 99)
+            raised.append(caught.value)
+
+        line = threading.Thread(target=work)
+        line.start()
+        pipeline.watch(life, given_up.append)
+        (inspection,) = given_up
+        slow.go_on.set()
+        line.join(WAIT_S)
+        assert gate.told == [Signal.REJECT]
+        after = pipeline.fault(18, "A-8", "the station is stopping", 100)
+    assert raised
+    assert (inspection.id, inspection.part, inspection.triggered_ns) == ("3f9a01c2-17", "A-7", 99)
+    assert (inspection.judgement.verdict, inspection.signal) == (Verdict.FAULT, Signal.REJECT)
+    assert inspection.judgement.reason == "not judged within 0.05 s: it hangs"
+    assert inspection.frame is FRAME
+    assert after.signal is Signal.REJECT
+
+
+def test_a_frame_that_is_judged_in_time_is_as_without_a_watch() -> None:
+    slow, life, given_up = Slow(), Life(), []
+    slow.go_on.set()
+    with Gate() as gate:
+        pipeline = TimedPipeline(slow, gate, "3f9a01c2", limit_s=WAIT_S)
+        watch = threading.Thread(target=pipeline.watch, args=(life, given_up.append))
+        watch.start()
+        inspections = [pipeline.inspect(number, "", FRAME, 99) for number in range(1, 50)]
+        life.ending.set()
+        watch.join(WAIT_S)
+        assert gate.told == [Signal.ACCEPT] * 49
+    assert {each.judgement.verdict for each in inspections} == {Verdict.OK}
+    assert given_up == []
