@@ -10,6 +10,7 @@ OkngError                 exit status 1
 │   │   └── CameraLost    5   the camera does not come back, however often it is opened anew
 │   └── SignalError       4
 ├── JournalError          4   the record cannot be kept, so nothing may be published
+├── PeerAway              1   a bridge's peer takes nothing now; the bridge tries again (in edge.bridge)
 └── WireError             2   an address cannot be used, or the other side does not answer
     └── CommandRefused    2   the station answered no (in edge.client, with its code)
 
