@@ -37,7 +37,8 @@ def bridge() -> None:
     Needs the extra: pip install 'okng[bridges]'
 
     A bridge never holds the station up. While its peer is away nothing is lost: the rest comes from the station's
-    journal. Without a position file a bridge begins with the next result. docs/bridges.md says more.
+    journal. Without a position file a bridge begins with the first result after it has reached its peer.
+    docs/bridges.md says more.
     """
 
 

@@ -81,7 +81,7 @@ class MqttPeer:
         self._speaks: bool | None = None
         # The same id after a lost connection, so that the broker ends the old one before the new one's birth.
         self._client: Client = mqtt.Client(
-            mqtt.CallbackAPIVersion.VERSION2, client_id=place.replace("/", "-"), reconnect_on_failure=False
+            mqtt.CallbackAPIVersion.VERSION2, client_id=place.replace("/", "."), reconnect_on_failure=False
         )
         self._client.max_inflight_messages_set(WINDOW)
         self._client.on_connect = self._connected

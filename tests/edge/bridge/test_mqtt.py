@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 import json
 import os
 import queue
@@ -15,6 +16,10 @@ from typing import Any, Self
 
 import msgspec
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import Encoding, PrivateFormat
 
 from edge.bridge.mqtt import WINDOW, read_broker
 from edge.errors import UsageError
@@ -206,7 +211,49 @@ def test_a_broker_that_hangs_holds_no_inspection_up(config, broker) -> None:
         assert list(dict.fromkeys(plant.ids)) == asked
 
 
+def certificate(folder: Path) -> Path:
+    """A broker's own certificate, which is its authority too; the key lies beside it."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "localhost")])
+    now = datetime.datetime.now(datetime.UTC)
+    made = (
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(name)
+        .public_key(key.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(now - datetime.timedelta(days=1))
+        .not_valid_after(now + datetime.timedelta(days=1))
+        .add_extension(x509.SubjectAlternativeName([x509.DNSName("localhost")]), critical=False)
+        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
+        .sign(key, hashes.SHA256())
+    )
+    file = folder / "broker.pem"
+    file.write_bytes(made.public_bytes(Encoding.PEM))
+    (folder / "broker.key").write_bytes(
+        key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, serialization.NoEncryption())
+    )
+    return file
+
+
 @needs_mosquitto
+@pytest.mark.slow
+def test_over_tls_a_broker_must_be_who_it_says(config, tmp_path) -> None:
+    file = certificate(tmp_path)
+    lines = (f"certfile {file}", f"keyfile {tmp_path}/broker.key", "allow_anonymous true")
+    with Mosquitto(tmp_path, *lines) as broker:
+        address = ("--broker", f"mqtts://localhost:{broker.port}")
+        with bridge(config, broker, *address) as running:
+            while b"certificate verify failed" not in running.log.read_bytes():
+                assert running.process.poll() is None
+            assert b"takes messages" not in running.log.read_bytes()
+        with bridge(config, broker, *address, "--ca", str(file)) as running:
+            while b"the peer takes messages" not in running.log.read_bytes():
+                assert running.process.poll() is None
+
+
+@needs_mosquitto
+@pytest.mark.slow
 def test_a_password_opens_the_broker_and_a_wrong_one_is_named(config, tmp_path) -> None:
     tool = shutil.which("mosquitto_passwd")
     assert tool
