@@ -34,7 +34,7 @@ def bridge() -> None:
     """Pass on what a station says, in a process of its own.
 
     \b
-    Needs the extra: pip install 'okng[bridges]'
+    mqtt and prometheus need the extra: pip install 'okng[bridges]'
 
     A bridge never holds the station up. While its peer is away nothing is lost: the rest comes from the station's
     journal. Without a position file a bridge begins with the first result after it has reached its peer.
@@ -93,6 +93,25 @@ def prometheus(config: Path, listen: str, position: Path | None) -> None:
     _relay(station, "prometheus", position, lambda: PrometheusPeer(station.station, host, int(port)))
 
 
+@bridge.command()
+@config_option
+@click.option("--url", required=True, help="Where to: https://HOST/PATH, or http:// within this machine or network.")
+@click.option("--token-file", type=click.Path(path_type=Path), help="A file (0600) with a bearer token.")
+@position_option
+def webhook(config: Path, url: str, token_file: Path | None, position: Path | None) -> None:
+    """Send each of a station's results to a web server as a POST, until SIGTERM or Ctrl-C.
+
+    \b
+    Example: okng bridge webhook --url https://mes.plant/okng --token-file token
+    """
+    from edge.bridge.webhook import WebhookPeer
+    from edge.config import read_config
+
+    token = _first_line(token_file) if token_file else ""
+    WebhookPeer(url, token)  # so that a wrong one is told at once
+    _relay(read_config(config), "webhook", position, lambda: WebhookPeer(url, token))
+
+
 def _relay(
     station: StationConfig, name: str, position: Path | None, peer: Callable[[], AbstractContextManager[Peer]]
 ) -> None:
@@ -128,5 +147,5 @@ def _first_line(file: Path) -> str:
 
     lines = read_private(file).decode("utf-8", "replace").splitlines()
     if not lines or not lines[0]:
-        raise UsageError(f"{file}: its first line is empty; a password has at least one character")
+        raise UsageError(f"{file}: its first line is empty; there must be at least one character")
     return lines[0]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ipaddress
 import ssl
 import threading
 import time
@@ -15,6 +14,7 @@ from urllib.parse import urlsplit
 
 import msgspec
 
+from edge.bridge.loopback import is_loopback
 from edge.bridge.relay import PeerAway
 from edge.errors import UsageError
 from edge.wire.messages import Message, ResultMessage, StateMessage
@@ -54,13 +54,13 @@ def read_broker(address: str, password: str = "", ca: Path | None = None) -> Bro
         tls, port = parts.scheme == "mqtts", parts.port
     except ValueError as error:
         raise UsageError(f"--broker {address}: {error}") from None
-    if parts.scheme not in {"mqtt", "mqtts"} or not parts.hostname or parts.path or parts.query or parts.fragment:
-        raise UsageError(f"--broker {address}: must be mqtt://HOST, mqtt://USER@HOST:1883, or the same with mqtts://")
     if parts.password is not None:
         raise UsageError("--broker: has a password in it, which all users of this machine can see; --password-file")
+    if parts.scheme not in {"mqtt", "mqtts"} or not parts.hostname or parts.path or parts.query or parts.fragment:
+        raise UsageError(f"--broker {address}: must be mqtt://HOST, mqtt://USER@HOST:1883, or the same with mqtts://")
     if password and not parts.username:
         raise UsageError(f"--broker {address}: a password needs a user, as in {parts.scheme}://USER@{parts.hostname}")
-    if password and not tls and not _is_loopback(parts.hostname):
+    if password and not tls and not is_loopback(parts.hostname):
         raise UsageError(f"--broker {address}: the password would go through the network in the clear; use mqtts://")
     if ca and not tls:
         raise UsageError(f"--broker {address}: --ca is for mqtts://")
@@ -177,13 +177,6 @@ class MqttPeer:
 
 def _connection(bridge: bool, station: bool) -> bytes:
     return msgspec.json.encode({"bridge": bridge, "station": station})
-
-
-def _is_loopback(host: str) -> bool:
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
 
 
 def _trust(ca: Path | None) -> ssl.SSLContext:

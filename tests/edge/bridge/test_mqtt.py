@@ -282,6 +282,7 @@ def test_a_password_opens_the_broker_and_a_wrong_one_is_named(config, tmp_path) 
         ("mqtt://broker:99999", "", None, "[Pp]ort"),
         ("mqtt://[::1", "", None, "IPv6"),
         ("mqtt://ann:secret@broker", "", None, "--password-file"),
+        ("mqtt://ann:secret@", "", None, "--password-file"),
         ("mqtts://broker", "secret", None, "needs a user"),
         ("mqtt://ann@broker", "secret", None, "in the clear"),
         ("mqtt://broker", "", Path("ca.pem"), "--ca is for mqtts"),
