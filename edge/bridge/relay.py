@@ -61,12 +61,12 @@ class Relay:
         while True:
             try:
                 with open_peer() as peer:
-                    pause_s = PAUSE_S
                     self._say("the peer takes messages")
                     try:
                         self._serve(peer)
                     finally:
                         self._position.move(peer.taken)
+                        pause_s = PAUSE_S if peer.taken else pause_s
             except PeerAway as error:
                 self._say(f"the peer is away: {error}")
             finally:
@@ -100,13 +100,11 @@ class Relay:
     def _pass(self, peer: Peer, message: Message, sent: str) -> str:
         """Gives the id of the last result that was sent."""
         self._say("the station speaks")
-        peer.take(message)
-        if isinstance(message, ResultMessage):
-            return message.header.id
-        if not sent and isinstance(message, StateMessage):  # from here on a new bridge follows
-            sent = f"{message.header.boot}-{message.header.sequence}"
+        if not sent and isinstance(message, ResultMessage | StateMessage):  # from here on a new bridge follows
+            sent = f"{message.header.boot}-{message.header.sequence - isinstance(message, ResultMessage)}"
             self._position.move(sent)
-        return sent
+        peer.take(message)
+        return message.header.id if isinstance(message, ResultMessage) else sent
 
     def _say(self, what: str) -> None:
         """Once, not each time."""
