@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 import click
 
 from edge import __version__
+from edge.bridge.commands import bridge
 from edge.errors import BundleError, OkngError
 from edge.journal_commands import journal
 from edge.key_commands import find_key, keys, sign
@@ -68,6 +69,7 @@ def okng() -> None:
     """Visual inspection on the edge: OK or NG, part by part, and where the fault is."""
 
 
+okng.add_command(bridge)
 okng.add_command(journal)
 okng.add_command(keys)
 okng.add_command(replay)
@@ -323,18 +325,10 @@ _decision_command("reject", "An operator rejects the part of inspection ID; the 
 
 
 def _station(config: Path, **options: Any) -> Station:
-    from edge.client import Station
+    from edge.client.configured import station_of
     from edge.config import read_config
 
-    station = read_config(config)
-    keys = None
-    if station.wire.key:
-        from edge.client import ClientKeys
-        from edge.wire.keys import read_wire_key
-
-        own = read_wire_key(Path(station.wire.key))
-        keys = ClientKeys(own, own.public)  # whoever can read the station's own key acts as the station
-    return Station(station.results_address, station.commands_address, keys=keys, **options)
+    return station_of(read_config(config), **options)
 
 
 def _shown(message: ResultMessage) -> str:

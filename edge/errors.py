@@ -14,6 +14,7 @@ OkngError                 exit status 1
 │   └── DelegateError     4   a delegate cannot be loaded, refuses the model, or fails
 │       └── InvokeHangs   6   the model was begun and does not end
 ├── JournalError          4   the record cannot be kept, so nothing may be published
+├── PeerAway              1   a bridge's peer takes nothing now; the bridge tries again (in edge.bridge)
 └── WireError             2   an address cannot be used, or the other side does not answer
     └── CommandRefused    2   the station answered no (in edge.client, with its code)
 

@@ -17,7 +17,7 @@ FILES = sorted((ROOT / "edge").rglob("*.py"))
 MODULES = [".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__") for path in FILES]
 HEAVY = {"trainer", "converters", "tensorflow", "keras", "sklearn", "matplotlib", "rich", "jinja2", "PIL", "pandas"}
 """What a board has not."""
-DRIVERS = {"gpiozero", "lgpio", "pymodbus", "picamera2", "libcamera"}
+DRIVERS = {"gpiozero", "lgpio", "pymodbus", "picamera2", "libcamera", "paho", "prometheus_client"}
 
 IMPORT = """
 import importlib, json, sys
