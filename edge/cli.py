@@ -20,6 +20,7 @@ from edge.errors import BundleError, OkngError
 from edge.journal_commands import journal
 from edge.key_commands import find_key, keys, sign
 from edge.replay_command import replay
+from edge.station.command import station
 
 if TYPE_CHECKING:
     from edge.client import Station
@@ -72,6 +73,7 @@ okng.add_command(journal)
 okng.add_command(keys)
 okng.add_command(replay)
 okng.add_command(sign)
+okng.add_command(station)
 
 
 @okng.command()
@@ -252,17 +254,11 @@ _decision_command("reject", "An operator rejects the part of inspection ID; the 
 
 
 def _station(config: Path, **options: Any) -> Station:
-    from edge.client import Station
+    from edge.client import ClientKeys, Station
     from edge.config import read_config
 
     station = read_config(config)
-    keys = None
-    if station.wire.key:
-        from edge.client import ClientKeys
-        from edge.wire.keys import read_wire_key
-
-        own = read_wire_key(Path(station.wire.key))
-        keys = ClientKeys(own, own.public)  # whoever can read the station's own key acts as the station
+    keys = ClientKeys.of_station(Path(station.wire.key)) if station.wire.key else None
     return Station(station.results_address, station.commands_address, keys=keys, **options)
 
 
