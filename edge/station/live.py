@@ -79,6 +79,7 @@ class Live:
             case StatisticsMessage():
                 self._alarms = message.header.point.alarms
             case ResultMessage():
+                self._promote(now, wait_s=0.0)  # no image came for the one before, and none will
                 self._newest = message, now
                 self._promote(now)
             case ImageMessage():
@@ -108,13 +109,13 @@ class Live:
             counts={verdict: header.counters.results.get(verdict, 0) if header else 0 for verdict in Verdict},
         )  # fmt: skip
 
-    def _promote(self, now: float) -> None:
+    def _promote(self, now: float, wait_s: float = IMAGE_WAIT_S) -> None:
         """The newest result is shown once its image is there or has been waited for; never with another's image."""
         if self._newest is None:
             return
         result, came = self._newest
         image = self._images.get(result.header.id)
-        if image or now - came >= IMAGE_WAIT_S or result.header.captured_ns is None:
+        if image or now - came >= wait_s or result.header.captured_ns is None:
             known = self._showing and self._showing[0]
             if known is None or known.result is not result or known.image is not image:
                 self._showing = Part(result, image), came

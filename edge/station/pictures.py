@@ -34,10 +34,12 @@ def draw(part: Part, region_of: RegionOf) -> str:
         return _alone(heat, part.result)
     width, height = part.image.header.width, part.image.header.height
     drawn = [f'<image href="data:image/jpeg;base64,{frame}" width="{width}" height="{height}"/>']
-    region = region_of(part.result.header.bundle)
-    if heat is not None and region is not None:
+    region, note = region_of(part.result.header.bundle), ""
+    if heat is not None and region is None:
+        note = '<div class="note">Map not shown: the station file names another bundle</div>'
+    elif heat is not None and region is not None:
         drawn.append(_over(heat, region.pixels(height, width), part.result.header.verdict))
-    return _svg(width, height, "".join(drawn), f"Frame of part {part.result.header.part}")
+    return _svg(width, height, "".join(drawn), f"Frame of part {part.result.header.part}") + note
 
 
 def heat_of(result: ResultMessage) -> Heat | None:
