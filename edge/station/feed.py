@@ -9,7 +9,7 @@ from typing import Any, Self
 
 from edge.client import AsyncStation, ClientKeys, CommandRefused, Topic
 from edge.errors import WireError
-from edge.station.live import SILENT_S, Live
+from edge.station.live import Live
 from edge.station.review import Choice, Review
 from edge.wire.messages import ImageMessage, Message, ResultMessage
 from edge.wire.requests import Decide, ErrorCode
@@ -53,7 +53,7 @@ class Feed:
     async def _listen(self) -> None:
         while True:
             try:
-                async for message in self._station.messages(silence_s=SILENT_S):
+                async for message in self._station.messages():
                     self._take(message)
             except WireError as error:
                 self.live.trouble = str(error)

@@ -68,7 +68,7 @@ class Live:
         self._newest: tuple[ResultMessage, float] | None = None
         self._showing: tuple[Part, float] | None = None
         self.trouble = ""
-        """Why nothing comes, as far as it is known; empty once something does."""
+        """What went wrong with the connection, beyond silence; empty once something comes."""
 
     def put(self, message: Message, now: float) -> None:
         """A message, and when it came."""
@@ -105,7 +105,7 @@ class Live:
             station=header.station if header else "",
             condition=self._condition(freshness, now),
             troubled=freshness is Freshness.LOST or (header is not None and header.state is State.ERROR),
-            notices=() if freshness is Freshness.LOST else notices,
+            notices=notices if freshness is not Freshness.LOST else tuple(filter(None, [self.trouble])),
             counts={verdict: header.counters.results.get(verdict, 0) if header else 0 for verdict in Verdict},
         )  # fmt: skip
 
@@ -130,9 +130,9 @@ class Live:
 
     def _condition(self, freshness: Freshness, now: float) -> str:
         if self._heard is None or self._state is None:
-            return f"No connection to the station yet{_because(self.trouble)}"
+            return "No connection to the station yet: is it switched on?"
         if freshness is Freshness.LOST:
-            return f"No word from the station for {duration(now - self._heard)}{_because(self.trouble)}"
+            return f"No word from the station for {duration(now - self._heard)}: is it switched on?"
         header = self._state.header
         if header.ended and header.state is not State.ERROR:
             return "The source of pictures has ended"

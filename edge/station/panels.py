@@ -27,7 +27,7 @@ def verdict(shown: Shown) -> str:
         last = f"Last verdict: {LOOKS[header.verdict].word}" if header else "No verdict yet"
         return f'<div class="verdict lost" role="status"><b>NOT LIVE</b><span>{last}</span></div>'
     if header is None:
-        return '<div class="verdict none" role="status"><b>READY</b><span>No part inspected yet</span></div>'
+        return '<div class="verdict none" role="status"><b>NO PART YET</b><span>since this page began</span></div>'
     look = LOOKS[header.verdict]
     meaning = look.meaning
     if shown.freshness is Freshness.PAST:

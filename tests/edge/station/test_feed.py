@@ -24,9 +24,10 @@ def config(tmp_path, bundle, capture):
     return station_file(tmp_path, bundle, f"{capture.as_uri()}?loop=true", BY_COMMAND)
 
 
-@pytest.fixture
-def daemon(config) -> Iterator[Running]:
-    with Running(config) as running:
+@pytest.fixture(scope="module")
+def daemon(tmp_path_factory, bundle, capture) -> Iterator[Running]:
+    folder = tmp_path_factory.mktemp("feed")
+    with Running(station_file(folder, bundle, f"{capture.as_uri()}?loop=true", BY_COMMAND)) as running:
         running.station.start()
         yield running
 
@@ -54,9 +55,8 @@ def test_results_and_their_images_are_shown(daemon, bundle) -> None:
     async def use() -> None:
         async with feed_of(daemon) as feed:
             await until(lambda: feed.live.shown(0, 0).station == "one")
-            daemon.station.trigger("A-1")
-            daemon.collect(1)
-            name = daemon.results[0].header.id
+            name = daemon.station.trigger("A-1")
+            daemon.collect(len(daemon.results) + 1)
             await until(lambda: feed.live.image_of(name) is not None)
             part = feed.live.shown(0, 0).part
             assert (part.result.header.part, part.image.header.id) == ("A-1", name)
@@ -97,7 +97,7 @@ def test_what_the_station_refuses_is_said(daemon) -> None:
     async def use() -> None:
         async with feed_of(daemon) as feed:
             daemon.station.trigger()
-            daemon.collect(1)
+            daemon.collect(len(daemon.results) + 1)
             name = as_review(daemon, feed).result.header.id
             feed.send(feed.review.choose(name, Decision.ACCEPT, "x" * 201, "id-1"))
             await until(lambda: feed.review.choices[0].progress is Progress.REFUSED)

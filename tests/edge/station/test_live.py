@@ -22,7 +22,7 @@ def live(*messages) -> Live:
 def test_before_anything_came_nothing_is_live() -> None:
     shown = Live().shown(T, WALL_NS)
     assert (shown.freshness, shown.part, shown.age_s) == (Freshness.LOST, None, None)
-    assert shown.condition == "No connection to the station yet"
+    assert shown.condition == "No connection to the station yet: is it switched on?"
 
 
 def test_a_result_with_its_image_is_live() -> None:
@@ -36,10 +36,10 @@ def test_a_result_with_its_image_is_live() -> None:
 def test_a_silent_station_is_lost_and_back_with_its_next_word() -> None:
     page = live(state(faults={"disk_full": "the disk is full"}), result(1), image(1))
     assert page.shown(T + SILENT_S, WALL_NS).freshness is Freshness.LIVE
-    page.trouble = "is okng running?"
+    page.trouble = "a message of schema 2"
     lost = page.shown(T + SILENT_S + 0.1, WALL_NS)
-    assert (lost.freshness, lost.troubled, lost.notices) == (Freshness.LOST, True, ())
-    assert lost.condition == "No word from the station for 3.1 s – is okng running?"
+    assert (lost.freshness, lost.troubled, lost.notices) == (Freshness.LOST, True, ("a message of schema 2",))
+    assert lost.condition == "No word from the station for 3.1 s: is it switched on?"
     page.put(state(), T + 5)
     assert page.shown(T + 5, WALL_NS).freshness is Freshness.LIVE
     assert page.trouble == ""
