@@ -13,7 +13,7 @@ install: $(INSTALLED)   ## a virtual environment with all of okng, at the pinned
 
 $(INSTALLED): pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[bridges,train,dev]'
+	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[bridges,station,train,dev]'
 	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps picamera2==0.3.38
 	@touch $@
 

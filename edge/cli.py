@@ -21,6 +21,7 @@ from edge.errors import BundleError, OkngError
 from edge.journal_commands import journal
 from edge.key_commands import find_key, keys, sign
 from edge.replay_command import replay
+from edge.station.command import station
 
 if TYPE_CHECKING:
     from edge.client import Station
@@ -74,6 +75,7 @@ okng.add_command(journal)
 okng.add_command(keys)
 okng.add_command(replay)
 okng.add_command(sign)
+okng.add_command(station)
 
 
 @okng.command()

@@ -45,7 +45,8 @@ def test_the_wheel_holds_all_code_and_no_other(wheel):
 
 
 def test_the_wheel_holds_the_pages(wheel):
-    assert {name for name in wheel if name.startswith("trainer/pages/")} == sources(".j2", ".css")
+    assert {name for name in wheel if name.endswith((".j2", ".css", ".js"))} == sources(".j2", ".css", ".js")
+    assert "edge/station/page.js" in wheel
     assert "trainer/pages/report.html.j2" in wheel
 
 

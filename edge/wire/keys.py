@@ -42,6 +42,12 @@ class ClientKeys:
         """From the client's NAME.wire-secret and the station's NAME.wire-public. Raises UsageError."""
         return cls(read_wire_key(Path(own)), read_public(Path(station)))
 
+    @classmethod
+    def of_station(cls, path: Path) -> ClientKeys:
+        """Those of the station itself: whoever can read its NAME.wire-secret acts as the station. Raises UsageError."""
+        own = read_wire_key(path)
+        return cls(own, own.public)
+
 
 def make_wire_key(folder: Path, name: str) -> WireKey:
     """Writes a new pair into `folder`, which is made where it is absent.
