@@ -67,7 +67,8 @@ JudgeNews = Literal["bundle_active", "bundle_rolled_back", "bundle_refused", "de
 class JudgeEvent(msgspec.Struct, frozen=True, tag_field="kind", tag="judge"):
     """What judges has changed, or was to and did not; `bundle` is the digest of the one that judges from then on."""
 
-    name: JudgeNews
+    name: str
+    """One of JudgeNews, or of what a newer okng has to tell."""
     bundle: str
     text: str
     """For people."""

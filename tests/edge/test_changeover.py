@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import threading
 import tomllib
 from pathlib import Path
 
@@ -18,8 +19,9 @@ from edge.contract.types import State, Verdict
 from edge.errors import ConfigError
 from edge.journal.reader import JournalReader
 from edge.opening import open_journal, refused_changeover, station_recipe
+from edge.wire.answers import ReplayAnswer, read_answer
 from edge.wire.messages import Topic
-from edge.wire.requests import Changeover, Interlock, Load, Start, Status, Trigger
+from edge.wire.requests import Changeover, Interlock, Load, Replay, Start, Status, Trigger
 from tests.edge.test_daemon import BY_COMMAND, ON_START, WAIT_S, Running, refused, station_file
 from tests.edge.test_load import another
 from tests.edge.variants import write_variant
@@ -52,6 +54,8 @@ def test_the_daemon_inspects_by_a_recipe_as_replay_does(tmp_path, bundle) -> Non
         assert daemon.station.request(Status())["recipe"] == "two-of-three"
         daemon.station.request(Start())
         headers = [message.header for message in daemon.collect(len(expected))]
+        again = read_answer(daemon.station.request(Replay(f"{headers[0].boot}-0")), ReplayAnswer).results
+        assert [each.header for each in again] == headers
         assert daemon.end() == 0, daemon.log.read_text()
         rows = daemon.rows()
     assert [(each.frame_name, each.verdict) for each in headers] == [
@@ -275,7 +279,7 @@ def test_a_bundle_that_judges_the_recipes_known_parts_wrong_is_refused_and_the_o
         with pytest.raises(CommandRefused, match=r"ng-1\.png is ng, and judged OK .* the bundle before it comes back"):
             daemon.station.request(Load(str(lax)))
         while "bundle_rolled_back" not in (status := daemon.station.request(Status()))["faults"]:
-            pass
+            threading.Event().wait(0.02)
         assert (status["bundle"], status["state"]) == (read_bundle(bundle).digest, State.READY)
         assert inspect(daemon).bundle == read_bundle(bundle).digest
         assert daemon.end() == 0, daemon.log.read_text()

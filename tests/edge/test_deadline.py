@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 import threading
+import time
 
 import numpy as np
 import pytest
 
+from edge.contract.bundle import read_bundle
+from edge.contract.recipe import NamedRegion, Recipe, RecipeSettings, Voting
 from edge.contract.types import Frame, Judgement, Signal, Verdict
 from edge.deadline import Overdue, TimedPipeline
+from edge.inference.judge import Judge
 from edge.life import Life
+from edge.line import Gate as LineGate
+from edge.line import Health, Output, SimulatedOutputs, Timing
 from tests.edge.test_pipeline import Gate
 
 WAIT_S = 30.0
@@ -67,3 +73,46 @@ def test_a_frame_that_is_judged_in_time_is_as_without_a_watch() -> None:
         assert gate.told == [Signal.ACCEPT] * 49
     assert {each.judgement.verdict for each in inspections} == {Verdict.OK}
     assert given_up == []
+
+
+def test_a_part_whose_judge_hangs_is_rejected_at_the_gates_deadline_and_given_up_later() -> None:
+    slow, life, given_up, outputs = Slow(), Life(), [], SimulatedOutputs()
+    health = Health(ready=True, error=False, alive=True)
+    with LineGate(outputs, Timing(), lambda: health) as gate:
+        pipeline = TimedPipeline(slow, gate, "3f9a01c2", limit_s=0.3)
+        now_ns = time.monotonic_ns()
+        gate.expect(17, now_ns, now_ns + 20_000_000)
+
+        def work() -> None:
+            with pytest.raises(Overdue):
+                pipeline.inspect(17, "A-7", FRAME, 99)
+
+        line = threading.Thread(target=work)
+        line.start()
+        with outputs.changed:
+            assert outputs.changed.wait_for(lambda: outputs.levels[Output.REJECT], WAIT_S)
+        assert given_up == []
+        pipeline.watch(life, given_up.append)
+        slow.go_on.set()
+        line.join(WAIT_S)
+    assert not any(level for _, output, level in outputs.changes if output is Output.PASS)
+    assert [level for _, output, level in outputs.changes if output is Output.REJECT].count(True) == 1
+    (inspection,) = given_up
+    assert (inspection.judgement.verdict, inspection.signal) == (Verdict.FAULT, Signal.REJECT)
+    assert [told.verdict for told in outputs.told] == [Verdict.FAULT]
+
+
+def test_the_limit_is_for_each_look_at_a_part_and_not_for_all_of_them(bundle) -> None:
+    class Looks(TimedPipeline):
+        begun = 0
+
+        def _model_begins(self) -> None:
+            Looks.begun += 1
+            super()._model_begins()
+
+    left, right = (NamedRegion(name=name, left=x, width=0.5) for name, x in (("left", 0.0), ("right", 0.5)))
+    recipe = Recipe("screw", RecipeSettings(regions=(left, right), voting=Voting(frames=3)))
+    judge = Judge(read_bundle(bundle))
+    with Gate() as gate:
+        Looks(judge, gate, "3f9a01c2", WAIT_S, recipe).inspect(1, "", FRAME, 99, (FRAME, FRAME))
+    assert Looks.begun == 6

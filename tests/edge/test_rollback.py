@@ -145,7 +145,7 @@ def test_a_bundle_that_brings_faults_is_rolled_back_by_itself(tmp_path, bundle, 
             pass
         assert daemon.results[-1].header.verdict is not Verdict.FAULT
         while "bundle_rolled_back" not in (faults := daemon.station.request(Status())["faults"]):
-            pass
+            threading.Event().wait(0.02)
         assert "frames were faults, 0% before" in faults["bundle_rolled_back"]
         with pytest.raises(CommandRefused, match="no bundle before this one"):
             daemon.station.request(Rollback())

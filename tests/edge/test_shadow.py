@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import threading
 from collections import Counter
 from pathlib import Path
 
@@ -31,7 +32,7 @@ def strict(bundle, tmp_path) -> Path:
 
 def until_shadowed(daemon: Running, frames: int) -> dict:
     while (told := daemon.station.request(Status())["shadow"])["judged"] + told["dropped"] < frames:
-        pass
+        threading.Event().wait(0.02)
     return told
 
 
