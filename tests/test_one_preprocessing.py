@@ -150,6 +150,7 @@ DRAWN = ("trainer/synthesize/", "trainer/pretrain/", "trainer/augment/")
 """Draws parts, or varies what the network is shown in training, from the preprocessed image on."""
 SHOWS_OR_DRAWS = {
     "edge/changes.py", "edge/contract/cam.py", "trainer/page.py", "trainer/demo/screen.py",  # pictures for people
+    "edge/station/pictures.py",  # and those of the operator page
     "trainer/contact_sheet.py", "trainer/duplicates.py",  # pictures for people, and what they have in common
     "trainer/cli.py",  # makes the flat field, which the card carries
     "trainer/batches.py",  # masks to map cells

@@ -53,7 +53,7 @@ def test_a_plc_that_cannot_be_reached_is_a_fault_that_is_shown_and_rejects_all(t
     with Running(station_file(tmp_path / "d", bundle, capture.as_uri(), *lines)) as daemon:
         daemon.collect(12)
         assert {message.header.signal for message in daemon.results} == {Signal.REJECT}
-        assert {*daemon.station.request(Status())["faults"]} == {"signal"}
+        wait_until(lambda: {*daemon.station.request(Status())["faults"]} == {"signal"})
         assert daemon.end() == 0, daemon.log.read_text()
 
 
