@@ -244,6 +244,7 @@ def judging(daemon: Running) -> tuple[str, str]:
     return status["recipe"], status["bundle"]
 
 
+@pytest.mark.slow
 def test_a_recipes_own_bundle_is_kept_and_the_one_that_was_loaded_comes_back_with_other_recipes(
     tmp_path, bundle, capture, seal
 ) -> None:

@@ -66,6 +66,7 @@ def test_a_station_starts_on_the_cpu_where_its_delegate_is_absent_and_says_so(tm
         assert daemon.end() == 0, daemon.log.read_text()
 
 
+@pytest.mark.slow
 def test_a_frame_that_hangs_is_rejected_in_time_and_the_process_ends_for_a_restart(
     tmp_path, bundle, capture, twin
 ) -> None:

@@ -46,6 +46,7 @@ def second(bundle, tmp_path, seal) -> Path:
     return another(bundle, tmp_path / "second", seal)
 
 
+@pytest.mark.slow
 def test_a_bundle_that_was_loaded_judges_after_a_restart_until_it_is_rolled_back(
     tmp_path, bundle, second, capture, okng
 ) -> None:
@@ -132,6 +133,7 @@ def blind(bundle, tmp_path) -> Path:
     return write_variant(bundle, tmp_path / "blind", preprocess=spec)
 
 
+@pytest.mark.slow
 def test_a_bundle_that_brings_faults_is_rolled_back_by_itself(tmp_path, bundle, blind, marked) -> None:
     config = station_file(tmp_path / "d", bundle, f"{marked.as_uri()}?loop=true&rate=50", ON_START, images=False)
     with Running(config) as daemon:

@@ -108,6 +108,7 @@ def test_what_is_kept_for_conversion(tiny_run):
     assert not inputs.validation_truth.all()
 
 
+@pytest.mark.slow
 def test_it_learns_anew_from_all_parts_once_some_have_chosen_the_thresholds(tiny_run, okng, tmp_path):
     (tmp_path / "plan.toml").write_text("refit = false\n")
     few = ("--network", "house-m", "--size", 64, "--steps", 12, "--json", "--plan", tmp_path / "plan.toml")
