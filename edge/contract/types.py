@@ -6,7 +6,6 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING, Literal
 
-import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
@@ -89,7 +88,8 @@ class Frame:
             raise ValueError("a frame has at least one pixel")
 
 
-class LookResult(msgspec.Struct, frozen=True):
+@dataclass(frozen=True, slots=True)
+class LookResult:
     """What one region of one frame of a part was judged as. `frame` counts the part's frames from 0."""
 
     frame: int
