@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-TESTING = ["pytest==9.2.0", "pytest-timeout==2.4.0", "hypothesis==6.170.15"]
+TESTING = ["pytest==9.2.0", "pytest-timeout==2.4.0", "hypothesis==6.170.15", "jsonschema==4.26.0"]
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 
 
@@ -33,6 +33,7 @@ def checkout(tmp_path_factory):
     folder = tmp_path_factory.mktemp("checkout")
     shutil.copytree(ROOT / "tests", folder / "tests")
     shutil.copytree(ROOT / "models", folder / "models")
+    shutil.copytree(ROOT / "docs", folder / "docs")
     shutil.copy(ROOT / "pyproject.toml", folder)
     return folder
 

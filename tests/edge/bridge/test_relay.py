@@ -12,7 +12,7 @@ from edge.bridge.position import Position
 from edge.bridge.relay import PAUSE_S, PeerAway, Relay
 from edge.errors import WireError
 from edge.wire.messages import Message
-from tests.edge.bridge.test_prometheus import result, state
+from tests.edge.bridge.messages import result, state
 
 
 class Ended(Exception):

@@ -15,8 +15,8 @@ from edge.bridge import webhook
 from edge.bridge.relay import PeerAway
 from edge.bridge.webhook import WebhookPeer
 from edge.errors import UsageError
+from tests.edge.bridge.messages import result, state
 from tests.edge.bridge.processes import Bridge
-from tests.edge.bridge.test_prometheus import result, state
 from tests.edge.test_daemon import BY_COMMAND, WAIT_S, Running, station_file
 
 
