@@ -156,6 +156,7 @@ def test_a_bundle_that_brings_faults_is_rolled_back_by_itself(tmp_path, bundle, 
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(900)
 def test_kill_9_at_any_moment_of_a_load_leaves_one_active_bundle_that_judges(tmp_path, bundle, second, capture) -> None:
     config = station_file(tmp_path / "d", bundle, f"{capture.as_uri()}?loop=true&rate=100", images=False)
     addresses = (f"ipc://{tmp_path}/d/r", f"ipc://{tmp_path}/d/c")

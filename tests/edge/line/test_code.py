@@ -3,7 +3,7 @@ import numpy as np
 import pytest
 
 from edge.contract.region import Region
-from edge.line.code import LONGEST, CodeReader
+from edge.line.code import CodeReader
 
 LEFT = ["0001101", "0011001", "0010011", "0111101", "0100011", "0110001", "0101111", "0111011", "0110111", "0001011"]
 """EAN-13's ten digits, set L (ISO/IEC 15420)."""
@@ -55,7 +55,7 @@ def test_codes_are_read_in_their_region_alone():
     assert CodeReader("qr", Region(left=0.5, width=0.5)).read(pixels) == "right"
 
 
-def test_an_id_is_one_line_and_not_too_long():
-    code = qr("A\n\x07-7" + "x" * 300)
-    found = CodeReader("qr", Region()).read(frame(code, (900, 900)))
-    assert (found[:4], len(found)) == ("A-7x", LONGEST)
+def test_an_id_is_one_line_and_not_too_long(monkeypatch):
+    monkeypatch.setattr("edge.line.code.LONGEST", 20)  # a small code is read each time
+    found = CodeReader("qr", Region()).read(frame(qr("A\n\x07-7" + "x" * 30)))
+    assert found == "A-7" + "x" * 17

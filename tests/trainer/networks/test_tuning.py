@@ -13,6 +13,7 @@ from trainer.networks import Tuning, read_tuning
 from trainer.networks import network as module
 from trainer.networks.layers import CAM
 from trainer.networks.network import assemble, cached_features
+from trainer.networks.rounding import round_what_stands_still
 from trainer.plan import Plan
 from trainer.run import read_run
 
@@ -95,6 +96,10 @@ def test_train_goes_on_from_an_earlier_run(tiny_run, okng, tmp_path, tuning):
     record = read_run(tmp_path / "run").record
     assert record.training["network"] == {"name": "house-m", "start": "model.keras", "tuning": tuning}
     before, after = (read_run(path).model() for path in (tiny_run.run, tmp_path / "run"))
+    if tuning != "fine-tune":  # what stands still is rounded for int8, and no more
+        for layer in before.layers:
+            layer.trainable = layer.name == CAM
+        round_what_stands_still(before)
     pairs = zip(before.layers, after.layers, strict=True)
     changed = [old.name for old, new in pairs if any(
         not np.array_equal(a, b) for a, b in zip(old.get_weights(), new.get_weights(), strict=True))]  # fmt: skip
