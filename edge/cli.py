@@ -8,6 +8,7 @@ import logging
 import os
 import signal
 import sys
+from collections.abc import Iterator
 from importlib.metadata import entry_points
 from pathlib import Path
 from types import FrameType
@@ -216,14 +217,8 @@ def load(bundle: Path, config: Path) -> None:
     \b
     Example: okng load bundles/second
     """
-    from edge.client import CommandRefused
-    from edge.wire.requests import ErrorCode
-
-    with _station(config) as station:
-        try:
-            found = station.load(str(bundle.absolute()))
-        except CommandRefused as error:
-            raise BundleError(str(error)) if error.code == ErrorCode.BAD_BUNDLE else error from None
+    with _station(config) as station, _bad_bundles():
+        found = station.load(str(bundle.absolute()))
     click.echo(f"{found.bundle_name} ({found.bundle[:12]}) judges from now on")
 
 
@@ -252,14 +247,8 @@ def changeover(recipe: str, config: Path) -> None:
     \b
     Example: okng changeover screw-m4
     """
-    from edge.client import CommandRefused
-    from edge.wire.requests import ErrorCode
-
-    with _station(config) as station:
-        try:
-            found = station.changeover(recipe)
-        except CommandRefused as error:
-            raise BundleError(str(error)) if error.code == ErrorCode.BAD_BUNDLE else error from None
+    with _station(config) as station, _bad_bundles():
+        found = station.changeover(recipe)
     click.echo(f"{found.recipe} from now on, judged by {found.bundle_name} ({found.bundle[:12]})")
 
 
@@ -331,6 +320,18 @@ def _station(config: Path, **options: Any) -> Station:
     from edge.config import read_config
 
     return station_of(read_config(config), **options)
+
+
+@contextlib.contextmanager
+def _bad_bundles() -> Iterator[None]:
+    """What a station refuses because of the bundle is an error of the bundle, by exit status too."""
+    from edge.client import CommandRefused
+    from edge.wire.requests import ErrorCode
+
+    try:
+        yield
+    except CommandRefused as error:
+        raise BundleError(str(error)) if error.code == ErrorCode.BAD_BUNDLE else error from None
 
 
 def _shown(message: ResultMessage) -> str:

@@ -6,6 +6,7 @@ import time
 from collections import Counter
 from collections.abc import Mapping
 from types import MappingProxyType
+from typing import Any
 
 import msgspec
 import zmq
@@ -153,14 +154,8 @@ class Publisher(Closing):
         faults: Mapping[str, str] = NO_FAULTS, recipe: str = "",
     ) -> None:  # fmt: skip
         """Publishes how the station is: call it at each change, and once a second in between. Raises WireError."""
-        sequence, captured_ns = self._last
         header = StateHeader(
-            station=self._station,
-            boot=self._boot,
-            number=self._next(Topic.STATE),
-            sequence=sequence,
-            captured_ns=captured_ns,
-            bundle=bundle,
+            **self._beside_results(Topic.STATE, bundle),
             state=state,
             reason=plain(reason),
             counters=counters,
@@ -174,14 +169,8 @@ class Publisher(Closing):
 
     def statistics(self, point: Point, *, bundle: str) -> None:
         """Publishes what process control says of the last group. Raises WireError."""
-        sequence, captured_ns = self._last
         header = StatisticsHeader(
-            station=self._station,
-            boot=self._boot,
-            number=self._next(Topic.STATISTICS),
-            sequence=sequence,
-            captured_ns=captured_ns,
-            bundle=bundle,
+            **self._beside_results(Topic.STATISTICS, bundle),
             point=point,
         )
         self._send(encode_message(StatisticsMessage(header)))
@@ -232,18 +221,20 @@ class Publisher(Closing):
 
     def event(self, event: Event, happened_ns: int, *, bundle: str) -> None:
         """Publishes what happened, once the journal has it. Raises WireError."""
-        sequence, captured_ns = self._last
         header = EventHeader(
-            station=self._station,
-            boot=self._boot,
-            number=self._next(Topic.EVENT),
-            sequence=sequence,
-            captured_ns=captured_ns,
-            bundle=bundle,
+            **self._beside_results(Topic.EVENT, bundle),
             happened_ns=happened_ns,
             event=event,
         )
         self._send(encode_message(EventMessage(header)))
+
+    def _beside_results(self, topic: Topic, bundle: str) -> dict[str, Any]:
+        """What every message says that is about no inspection of its own; it stands where the last result did."""
+        sequence, captured_ns = self._last
+        return {
+            "station": self._station, "boot": self._boot, "number": self._next(topic), "sequence": sequence,
+            "captured_ns": captured_ns, "bundle": bundle,
+        }  # fmt: skip
 
     def close(self) -> None:
         """May be called twice."""
