@@ -19,7 +19,7 @@ import numpy as np
 from edge.camera.health import FrameCheck
 from edge.contract.preprocess import Region
 from edge.contract.types import Frame, Pixels
-from edge.quality import measure_quality
+from edge.daemon.quality import measure_quality
 from trainer.synthesize.passing import metal, plastic
 
 SIZES = {

@@ -22,10 +22,10 @@ from edge.client import Station
 from edge.contract.card import Tensor
 from edge.contract.reading import Reading
 from edge.contract.types import Inspection, Judgement, State, Verdict
+from edge.daemon.recovery import replay
 from edge.errors import WireError
 from edge.journal.journal import Journal
 from edge.journal.rows import Entry
-from edge.recovery import replay
 from edge.wire.commands import CommandServer
 from edge.wire.messages import Counters, ResultMessage
 from edge.wire.publisher import Publisher

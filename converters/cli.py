@@ -39,8 +39,8 @@ def convert(
     """
     import msgspec
 
+    from edge.commands.keys import read_key
     from edge.errors import UsageError
-    from edge.key_commands import read_key
     from trainer.calibrate import describe, parse_target
     from trainer.framework import wake
     from trainer.run import read_run

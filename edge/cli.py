@@ -18,10 +18,10 @@ import click
 
 from edge import __version__
 from edge.bridge.commands import bridge
+from edge.commands.journal import journal
+from edge.commands.keys import find_key, keys, sign
+from edge.commands.replay import replay
 from edge.errors import BundleError, OkngError
-from edge.journal_commands import journal
-from edge.key_commands import find_key, keys, sign
-from edge.replay_command import replay
 from edge.station.command import station
 
 if TYPE_CHECKING:
@@ -89,13 +89,13 @@ def run(config: Path, verbose: bool) -> None:
     Example: okng run --config station.toml
     """
     signal.signal(signal.SIGTERM, signal.SIG_DFL)  # nothing is begun that must be taken back
-    from edge.config import read_config
-    from edge.systemd import log_format
+    from edge.daemon.config import read_config
+    from edge.daemon.systemd import log_format
 
     station = read_config(config)
     logging.basicConfig(level=logging.DEBUG if verbose else logging.INFO, stream=sys.stderr)
     logging.getLogger().handlers[0].setFormatter(log_format())
-    from edge.daemon import Daemon
+    from edge.daemon.daemon import Daemon
 
     Daemon(station).run()
 
@@ -317,7 +317,7 @@ _decision_command("reject", "An operator rejects the part of inspection ID; the 
 
 def _station(config: Path, **options: Any) -> Station:
     from edge.client.configured import station_of
-    from edge.config import read_config
+    from edge.daemon.config import read_config
 
     return station_of(read_config(config), **options)
 

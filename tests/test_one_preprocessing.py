@@ -149,14 +149,15 @@ CHANGES_PIXELS = {"resize", "cvtColor", "createCLAHE", "equalizeHist", "normaliz
 DRAWN = ("trainer/synthesize/", "trainer/pretrain/", "trainer/augment/")
 """Draws parts, or varies what the network is shown in training, from the preprocessed image on."""
 SHOWS_OR_DRAWS = {
-    "edge/changes.py", "edge/contract/cam.py", "trainer/page.py", "trainer/demo/screen.py",  # pictures for people
+    "edge/replay/changes.py", "edge/contract/cam.py",  # pictures for people
+    "trainer/page.py", "trainer/demo/screen.py",  # more of them
     "edge/station/pictures.py",  # and those of the operator page
     "trainer/contact_sheet.py", "trainer/duplicates.py",  # pictures for people, and what they have in common
     "trainer/cli.py",  # makes the flat field, which the card carries
     "trainer/batches.py",  # masks to map cells
-    "edge/recipes.py", "edge/contract/recipe.py",  # places to ignore, the empty place: what becomes of no input
+    "edge/inspection/recipes.py", "edge/contract/recipe.py",  # ignored and empty places: what becomes of no input
     "edge/line/presence.py",  # whether a part has come, which triggers
-    "edge/quality.py",  # brightness and focus, which change no verdict
+    "edge/daemon/quality.py",  # brightness and focus, which change no verdict
     "trainer/explain.py",  # Grad-CAM, which is looked at
 }  # fmt: skip
 

@@ -17,7 +17,7 @@ from edge.errors import UsageError
 
 if TYPE_CHECKING:
     from edge.bridge.relay import Peer
-    from edge.config import StationConfig
+    from edge.daemon.config import StationConfig
 
 config_option = click.option(
     "--config", type=click.Path(path_type=Path), default="station.toml", envvar="OKNG_CONFIG", show_default=True,
@@ -62,7 +62,7 @@ def mqtt(
     """
     _need("paho.mqtt.client")
     from edge.bridge.mqtt import MqttPeer, read_broker
-    from edge.config import read_config
+    from edge.daemon.config import read_config
 
     station = read_config(config)
     place = f"okng/{_level('--plant', plant)}/{_level('--line', line)}/{station.station}"
@@ -84,7 +84,7 @@ def prometheus(config: Path, listen: str, position: Path | None) -> None:
     """
     _need("prometheus_client")
     from edge.bridge.prometheus import PrometheusPeer
-    from edge.config import read_config
+    from edge.daemon.config import read_config
 
     station = read_config(config)
     host, _, port = listen.rpartition(":")
@@ -105,7 +105,7 @@ def webhook(config: Path, url: str, token_file: Path | None, position: Path | No
     Example: okng bridge webhook --url https://mes.plant/okng --token-file token
     """
     from edge.bridge.webhook import WebhookPeer
-    from edge.config import read_config
+    from edge.daemon.config import read_config
 
     token = _first_line(token_file) if token_file else ""
     WebhookPeer(url, token)  # so that a wrong one is told at once
@@ -118,7 +118,7 @@ def _relay(
     from edge.bridge.position import Position
     from edge.bridge.relay import TOPICS, Relay
     from edge.client.configured import station_of
-    from edge.systemd import log_format
+    from edge.daemon.systemd import log_format
 
     logging.basicConfig(level=logging.INFO, stream=sys.stderr)
     logging.getLogger().handlers[0].setFormatter(log_format())

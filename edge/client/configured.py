@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from edge.client.station import Station
-from edge.config import StationConfig
+from edge.daemon.config import StationConfig
 from edge.wire.keys import ClientKeys
 
 

@@ -27,7 +27,7 @@ def station(config: Path, host: str, port: int, operators: tuple[str, ...]) -> N
     It needs the station extra: pip install 'okng[station]'
     Example: okng station --operator ann --operator ben
     """
-    from edge.config import read_config
+    from edge.daemon.config import read_config
 
     read = read_config(config)
     if find_spec("nicegui") is None:

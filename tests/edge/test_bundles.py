@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from edge.bundles import RECORD, BundleStore
 from edge.contract.bundle import PROVENANCE, read_bundle
+from edge.daemon.bundles import RECORD, BundleStore
 from edge.errors import BundleError
 
 

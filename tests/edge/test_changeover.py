@@ -11,14 +11,14 @@ from pathlib import Path
 import pytest
 
 from edge.client import CommandRefused, Station
-from edge.config import read_config
 from edge.contract.bundle import read_bundle
 from edge.contract.cam import Thresholds
 from edge.contract.events import ChangeoverEvent, InterlockEvent
 from edge.contract.types import State, Verdict
+from edge.daemon.config import read_config
+from edge.daemon.opening import open_journal, refused_changeover, station_recipe
 from edge.errors import ConfigError
 from edge.journal.reader import JournalReader
-from edge.opening import open_journal, refused_changeover, station_recipe
 from edge.wire.answers import ReplayAnswer, read_answer
 from edge.wire.messages import Topic
 from edge.wire.requests import Changeover, Interlock, Load, Replay, Start, Status, Trigger

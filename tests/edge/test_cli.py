@@ -104,7 +104,7 @@ def test_an_error_of_ours_is_one_line_and_a_status(okng, monkeypatch, error, sta
     def fail(_path) -> None:
         raise error
 
-    monkeypatch.setattr("edge.config.read_config", fail)
+    monkeypatch.setattr("edge.daemon.config.read_config", fail)
     done = okng("status")
     assert (done.status, done.out, done.err) == (status, "", "okng: it is so\n")
 

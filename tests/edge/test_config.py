@@ -6,8 +6,8 @@ import os
 import msgspec
 import pytest
 
-from edge.config import StationConfig, default_address, read_config
 from edge.contract.runtime import Delegate, Runtime
+from edge.daemon.config import StationConfig, default_address, read_config
 from edge.errors import ConfigError
 
 GOOD = """
@@ -279,7 +279,7 @@ def test_default_addresses_are_ipc_in_a_folder_of_the_stations_own(monkeypatch, 
     monkeypatch.setenv("RUNTIME_DIRECTORY", str(tmp_path))
     assert default_address("one", "results") == f"ipc://{tmp_path}/one.results"
     monkeypatch.delenv("RUNTIME_DIRECTORY")
-    monkeypatch.setattr("edge.config.os.access", lambda *_: False)
+    monkeypatch.setattr("edge.daemon.config.os.access", lambda *_: False)
     monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path))
     assert default_address("one", "results") == f"ipc://{tmp_path}/okng/one.results"
     monkeypatch.delenv("XDG_RUNTIME_DIR")

@@ -24,15 +24,15 @@ from edge.client import CommandRefused, Station
 from edge.contract.bundle import read_bundle
 from edge.contract.images import read_image
 from edge.contract.types import Decision, Frame, Inspection, Signal, State, Verdict
+from edge.daemon.inspector import Inspector
+from edge.daemon.life import Life
 from edge.errors import WireError
 from edge.inference.judge import Judge
-from edge.inspector import Inspector
+from edge.inspection.pipeline import Pipeline
+from edge.inspection.triggers import Triggers, Untaken
 from edge.journal.reader import JournalReader
 from edge.journal.rows import Row
-from edge.life import Life
 from edge.line import NoSignal
-from edge.pipeline import Pipeline
-from edge.triggers import Triggers, Untaken
 from edge.wire.messages import ImageMessage, ResultMessage, Topic
 from edge.wire.requests import Decide, Start, Status, Stop, Trigger
 

@@ -11,9 +11,9 @@ import pytest
 from edge.contract.bundle import read_bundle
 from edge.contract.recipe import NamedRegion, Recipe, RecipeSettings, Voting
 from edge.contract.types import Frame, Judgement, Signal, Verdict
-from edge.deadline import Overdue, TimedPipeline
+from edge.daemon.deadline import Overdue, TimedPipeline
+from edge.daemon.life import Life
 from edge.inference.judge import Judge
-from edge.life import Life
 from edge.line import Gate as LineGate
 from edge.line import Health, Output, SimulatedOutputs, Timing
 from tests.edge.test_pipeline import Gate

@@ -12,12 +12,12 @@ import pytest
 
 from edge.camera import Patience, camera_from_uri, watch_camera
 from edge.contract.types import Inspection, Judgement, State, Verdict
+from edge.daemon.inspector import Inspector
+from edge.daemon.life import Life
 from edge.errors import CameraLost
-from edge.inspector import Inspector
-from edge.life import Life
+from edge.inspection.pipeline import Pipeline
+from edge.inspection.triggers import Trigger, Triggers
 from edge.line import NoSignal
-from edge.pipeline import Pipeline
-from edge.triggers import Trigger, Triggers
 
 WAIT_S = 30.0
 

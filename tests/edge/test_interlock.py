@@ -16,16 +16,16 @@ from edge.contract.cam import Thresholds
 from edge.contract.events import ChangeoverEvent, InterlockEvent
 from edge.contract.recipe import KnownPart, Recipe, RecipeSettings
 from edge.contract.types import Inspection, Judgement, Signal, State, Verdict
-from edge.guard import Guard
+from edge.daemon.guard import Guard
+from edge.daemon.inspector import Inspector
+from edge.daemon.interlock import Interlock
+from edge.daemon.life import Life
+from edge.daemon.orders import InFlightError
+from edge.daemon.schedule import Schedule
 from edge.inference.judge import Judge
-from edge.inspector import Inspector
-from edge.interlock import Interlock
-from edge.life import Life
+from edge.inspection.pipeline import PartJudge, Pipeline
+from edge.inspection.triggers import Triggers
 from edge.line import NoSignal
-from edge.orders import InFlightError
-from edge.pipeline import PartJudge, Pipeline
-from edge.schedule import Schedule
-from edge.triggers import Triggers
 
 WAIT_S = 30.0
 

@@ -74,7 +74,7 @@ def test_no_line_of_edge_imports_what_a_board_has_not() -> None:
             assert not HEAVY & {name.split(".")[0] for name in names}, f"{path}:{node.lineno}"
 
 
-@pytest.mark.parametrize("module", ["edge", "edge.errors", "edge.cli", "edge.config", "edge.systemd"])
+@pytest.mark.parametrize("module", ["edge", "edge.errors", "edge.cli", "edge.daemon.config", "edge.daemon.systemd"])
 def test_what_every_start_imports_is_quick_to_import(module) -> None:
     imported([module], HEAVY | DRIVERS | {"numpy", "cv2", "zmq", "ai_edge_litert", "tflite_runtime"})
 

@@ -12,8 +12,8 @@ from edge.contract.bundle import read_bundle
 from edge.contract.types import Frame, Judgement, Signal, Verdict
 from edge.errors import OkngError, SignalError, TooLate
 from edge.inference.judge import Judge
+from edge.inspection.pipeline import Pipeline
 from edge.line import LineSignal
-from edge.pipeline import Pipeline
 
 FRAME = Frame(np.zeros((4, 4), np.uint8), 3, 10, 20, "a.png")
 

@@ -13,10 +13,10 @@ from edge.contract.card import Tensor
 from edge.contract.recipe import Recipe, RecipeSettings
 from edge.contract.types import Frame, Inspection, Judgement, Verdict
 from edge.control.memory import decode_memory
+from edge.daemon.process import Process
 from edge.journal.journal import Journal
 from edge.journal.reader import JournalReader
 from edge.journal.rows import Entry
-from edge.process import Process
 
 GROUP, FIRST = 10, 20
 

@@ -4,7 +4,7 @@ import pytest
 
 from edge.contract.preprocess import Region
 from edge.contract.quality import Quality, QualityReference
-from edge.quality import FRAMES, QualityWatch, measure_quality
+from edge.daemon.quality import FRAMES, QualityWatch, measure_quality
 from trainer.synthesize.passing import metal, plastic
 
 WHOLE = Region()

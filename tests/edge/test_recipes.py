@@ -9,7 +9,7 @@ import pytest
 from edge.contract.cam import Thresholds
 from edge.contract.recipe import KnownPart, Presence, Voting
 from edge.errors import ConfigError
-from edge.recipes import read_recipe, recipe_file
+from edge.inspection.recipes import read_recipe, recipe_file
 
 ALL = """
 bundle = "../bundles/screw"

@@ -13,10 +13,10 @@ from edge.contract.cam import BINARY, Classes, Thresholds
 from edge.contract.card import Tensor
 from edge.contract.reading import Reading
 from edge.contract.types import Frame, Inspection, Judgement, Verdict
+from edge.daemon.recovery import replay
 from edge.journal.journal import Journal
 from edge.journal.rows import Entry
 from edge.journal.schema import FILE
-from edge.recovery import replay
 from edge.wire.messages import ImageReference, decode_message
 from edge.wire.publisher import Publisher
 from edge.wire.requests import Replay
@@ -111,7 +111,7 @@ def test_a_boot_without_results_is_one_too(tmp_path) -> None:
 
 
 def test_pages_follow_one_another(tmp_path, monkeypatch) -> None:
-    monkeypatch.setattr("edge.recovery.LARGEST_MAPS", 6 * 100)
+    monkeypatch.setattr("edge.daemon.recovery.LARGEST_MAPS", 6 * 100)
     with Journal.open(tmp_path, station="one") as journal:
         record(journal, range(1, 251))
         found, after, pages = [], f"{journal.boot_id}-0", []

@@ -14,7 +14,7 @@ from edge.contract.bundle import read_bundle
 from edge.contract.images import read_image
 from edge.contract.types import Frame
 from edge.inference.judge import Judge
-from edge.replay import ReplayLine
+from edge.replay.replay import ReplayLine
 
 
 @pytest.fixture

@@ -13,12 +13,12 @@ import cv2
 import msgspec
 import pytest
 
-from edge.bundles import BundleStore
 from edge.client import CommandRefused, Station
 from edge.contract.bundle import MODEL, PROVENANCE, read_bundle
 from edge.contract.events import JudgeEvent
 from edge.contract.preprocess import Region
 from edge.contract.types import Verdict
+from edge.daemon.bundles import BundleStore
 from edge.errors import WireError
 from edge.journal.reader import JournalReader
 from edge.wire.messages import Topic

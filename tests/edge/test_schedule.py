@@ -4,7 +4,7 @@ from datetime import datetime, timedelta
 
 import pytest
 
-from edge.schedule import Schedule
+from edge.daemon.schedule import Schedule
 
 
 class Clocks:

@@ -13,11 +13,11 @@ import pytest
 from edge.contract.bundle import MODEL, read_bundle
 from edge.contract.cam import Thresholds
 from edge.contract.types import Frame, Inspection, Judgement, Signal, Verdict
+from edge.daemon.life import Life
+from edge.daemon.shadow import WAITING, Shadow
 from edge.journal.journal import Journal
 from edge.journal.reader import JournalReader
 from edge.journal.rows import DROPPED, Entry, Shadowed
-from edge.life import Life
-from edge.shadow import WAITING, Shadow
 from edge.wire.requests import Start, Status
 from tests.edge.test_daemon import GATE, ON_START, Running, station_file
 from tests.edge.test_rollback import digest

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from edge.contract.types import Frame, Inspection, Judgement, Verdict
-from edge.trial import FRAMES, Trial
+from edge.daemon.trial import FRAMES, Trial
 
 FRAME = Frame(np.full((8, 8), 7, np.uint8), 0, 1, 2)
 OK, FAULT = Judgement(Verdict.OK, 0.1, None), Judgement.fault("could not be judged")

@@ -9,7 +9,7 @@ import subprocess
 import pytest
 
 from edge.client import ClientKeys, CommandRefused, Station, Topic
-from edge.config import read_config
+from edge.daemon.config import read_config
 from edge.errors import WireError
 from edge.wire.requests import Status
 from tests.edge.test_daemon import BY_COMMAND, PROGRAM, WAIT_S, station_file

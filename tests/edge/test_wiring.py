@@ -15,14 +15,22 @@ import numpy as np
 import pytest
 
 from edge.camera import Patience, camera_from_uri, watch_camera
-from edge.config import StationConfig
 from edge.contract.types import Inspection, Judgement, Signal, Verdict
-from edge.inspector import Inspector
-from edge.life import Life
+from edge.daemon.config import StationConfig
+from edge.daemon.inspector import Inspector
+from edge.daemon.life import Life
+from edge.daemon.wiring import (
+    code_reader,
+    line_signal,
+    part_ids,
+    part_presence,
+    station_health,
+    trigger_source,
+    trigger_times,
+)
+from edge.inspection.pipeline import Pipeline
+from edge.inspection.triggers import WAITING, Triggers
 from edge.line import LineSignal, Output, TriggerSource
-from edge.pipeline import Pipeline
-from edge.triggers import WAITING, Triggers
-from edge.wiring import code_reader, line_signal, part_ids, part_presence, station_health, trigger_source, trigger_times
 from tests.edge.line.contract import wait_until
 
 WAIT_S = 30.0

@@ -8,7 +8,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from edge.config import StationConfig
+from edge.daemon.config import StationConfig
 from edge.line.modbus_image import BITS, RESULTS_ACK, RESULTS_VALID, TRIGGER, TRIGGER_ACK, VERDICTS, WAITING
 
 GUIDE = (Path(__file__).parents[2] / "docs/wiring.md").read_text()

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import msgspec
 
-from edge.config import StationConfig, read_config
+from edge.daemon.config import StationConfig, read_config
 
 GUIDE = Path(__file__).parents[2] / "systemd/README.md"
 UNIT = GUIDE.with_name("okng@.service")

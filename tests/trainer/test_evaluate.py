@@ -16,7 +16,7 @@ import pytest
 from edge.contract.cam import Thresholds
 from edge.contract.preprocess import PreprocessSpec
 from edge.contract.types import Verdict
-from edge.replay import ReplayLine
+from edge.replay.replay import ReplayLine
 from tests.conftest import Outcome
 from trainer.dataset import read_samples
 from trainer.evaluate import Opinion, Subject, evaluate

@@ -14,7 +14,7 @@ from edge.contract.recipe import NamedRegion, Presence, Recipe, RecipeSettings
 from edge.contract.types import Frame, Verdict
 from edge.errors import ConfigError
 from edge.inference.judge import Judge
-from edge.pipeline import PartJudge
+from edge.inspection.pipeline import PartJudge
 
 
 @pytest.fixture(scope="module")

@@ -17,12 +17,12 @@ import msgspec
 from edge.contract.bundle import Bundle
 from edge.contract.lifetime import Closing
 from edge.contract.types import Inspection
+from edge.daemon.life import Life
 from edge.errors import BundleError, JournalError
 from edge.inference.shadow import Asked, Said
 from edge.inference.verify import Proof
 from edge.journal.journal import Journal
 from edge.journal.rows import DROPPED, Shadowed
-from edge.life import Life
 
 log = logging.getLogger(__name__)
 

@@ -158,7 +158,7 @@ def revoke(name: str, config: Path) -> None:
 
 def _allowed(config: Path, *, new: bool = False) -> tuple[Path, dict[str, Allowed]]:
     """A station's file of who may connect, and what is in it; a `new` one may be absent yet. Raises UsageError."""
-    from edge.config import read_config
+    from edge.daemon.config import read_config
     from edge.wire.allowed import read_allowed
 
     wire = read_config(config).wire

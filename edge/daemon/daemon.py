@@ -28,36 +28,30 @@ from typing import TYPE_CHECKING
 
 import zmq
 
-from edge.activator import Activator
-from edge.bundles import BundleStore
 from edge.camera import Camera
-from edge.changeover import own_bundle
-from edge.commander import Commander
-from edge.config import StationConfig
 from edge.contract.bundle import Bundle, read_bundle
 from edge.contract.events import Event
 from edge.contract.signature import read_public_key
 from edge.contract.types import Inspection, State
-from edge.deadline import TimedPipeline
-from edge.errors import BundleError, ConfigError, HardwareError, InvokeHangs
-from edge.guard import Guard
-from edge.inspector import Inspector
-from edge.interlock import Interlock
-from edge.journal.journal import Journal
-from edge.life import Life
-from edge.line import LineSignal, NoSignal, TriggerSource
-from edge.loader import Loader, settle
-from edge.opening import image_rule, open_journal, refused_changeover, station_camera, station_recipe, wire_guard
-from edge.quality import QualityWatch
-from edge.recorder import Recorder
-from edge.schedule import Schedule
-from edge.shadow import Shadow
-from edge.systemd import Notifier
-from edge.trial import Trial
-from edge.triggers import Triggers
-from edge.wire.commands import CommandServer
-from edge.wire.publisher import Publisher
-from edge.wiring import (
+from edge.daemon.activator import Activator
+from edge.daemon.bundles import BundleStore
+from edge.daemon.changeover import own_bundle
+from edge.daemon.commander import Commander
+from edge.daemon.config import StationConfig
+from edge.daemon.deadline import TimedPipeline
+from edge.daemon.guard import Guard
+from edge.daemon.inspector import Inspector
+from edge.daemon.interlock import Interlock
+from edge.daemon.life import Life
+from edge.daemon.loader import Loader, settle
+from edge.daemon.opening import image_rule, open_journal, refused_changeover, station_camera, station_recipe, wire_guard
+from edge.daemon.quality import QualityWatch
+from edge.daemon.recorder import Recorder
+from edge.daemon.schedule import Schedule
+from edge.daemon.shadow import Shadow
+from edge.daemon.systemd import Notifier
+from edge.daemon.trial import Trial
+from edge.daemon.wiring import (
     code_reader,
     line_signal,
     modbus_link,
@@ -67,6 +61,12 @@ from edge.wiring import (
     trigger_source,
     trigger_times,
 )
+from edge.errors import BundleError, ConfigError, HardwareError, InvokeHangs
+from edge.inspection.triggers import Triggers
+from edge.journal.journal import Journal
+from edge.line import LineSignal, NoSignal, TriggerSource
+from edge.wire.commands import CommandServer
+from edge.wire.publisher import Publisher
 
 if TYPE_CHECKING:
     from edge.inference.fallback import FallbackJudge

@@ -6,12 +6,13 @@ import itertools
 from collections.abc import Callable, Iterator
 
 from edge.camera import Camera
-from edge.config import StationConfig
 from edge.contract.line import PartsConfig, SignalConfig, TriggerConfig
 from edge.contract.types import State
+from edge.daemon.config import StationConfig
+from edge.daemon.inspector import Inspector
+from edge.daemon.life import WORKING, Life
 from edge.errors import CameraError
-from edge.inspector import Inspector
-from edge.life import WORKING, Life
+from edge.inspection.triggers import FOR_EVER_NS, Times
 from edge.line import (
     Gate,
     GpioOutputs,
@@ -31,7 +32,6 @@ from edge.line.modbus_client import ModbusClient
 from edge.line.modbus_image import ModbusImage
 from edge.line.modbus_server import ModbusServer
 from edge.line.presence import Presence
-from edge.triggers import FOR_EVER_NS, Times
 
 MS = 1_000_000
 """Nanoseconds in a millisecond."""

@@ -9,10 +9,10 @@ from dataclasses import replace
 
 from edge.contract.types import Frame, Inspection, Label
 from edge.errors import CameraError
+from edge.inspection.part import PartFrames
+from edge.inspection.pipeline import Pipeline
+from edge.inspection.triggers import Trigger, Triggers
 from edge.line.code import CodeReader
-from edge.part import PartFrames
-from edge.pipeline import Pipeline
-from edge.triggers import Trigger, Triggers
 
 log = logging.getLogger(__name__)
 

@@ -7,9 +7,9 @@ import time
 from collections.abc import Callable
 
 from edge.contract.events import JudgeEvent, JudgeNews
+from edge.daemon.life import Life
 from edge.errors import JournalError
 from edge.journal.journal import Journal
-from edge.life import Life
 
 log = logging.getLogger(__name__)
 

@@ -182,7 +182,7 @@ def journal_folder(folder: Path | None, config: Path) -> Path:
     """The folder that was named, else the station's."""
     if folder:
         return folder
-    from edge.config import read_config
+    from edge.daemon.config import read_config
 
     return Path(read_config(config).journal.folder)
 

@@ -9,16 +9,16 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from edge.bundles import BundleStore
 from edge.contract.bundle import Bundle, read_bundle
 from edge.contract.events import JudgeEvent, JudgeNews
 from edge.contract.lifetime import Closing
 from edge.contract.runtime import Runtime
 from edge.contract.signature import PublicKey
+from edge.daemon.bundles import BundleStore
+from edge.daemon.happened import tell
+from edge.daemon.life import Life
 from edge.errors import BundleError, OkngError
-from edge.happened import tell
 from edge.journal.journal import Journal
-from edge.life import Life
 
 if TYPE_CHECKING:
     from edge.inference.fallback import FallbackJudge

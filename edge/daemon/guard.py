@@ -6,9 +6,9 @@ from collections.abc import Sequence
 
 from edge.contract.events import InterlockEvent, Occasion
 from edge.contract.types import Judgement, Label
-from edge.interlock import Interlock, misjudged
-from edge.pipeline import PartJudge
-from edge.schedule import Schedule
+from edge.daemon.interlock import Interlock, misjudged
+from edge.daemon.schedule import Schedule
+from edge.inspection.pipeline import PartJudge
 
 
 class Guard:

@@ -16,14 +16,14 @@ from edge.contract.events import ChangeoverEvent, Event
 from edge.contract.preprocess import Region
 from edge.contract.reading import Reading
 from edge.contract.types import Inspection
+from edge.daemon.life import Life
+from edge.daemon.process import Process
+from edge.daemon.quality import QualityWatch, measure_quality
+from edge.daemon.shadow import Shadow
+from edge.daemon.trial import Trial
 from edge.journal.images import ImageFormat, ImageRule, encode_image
 from edge.journal.journal import Journal
 from edge.journal.rows import Entry, Recorded
-from edge.life import Life
-from edge.process import Process
-from edge.quality import QualityWatch, measure_quality
-from edge.shadow import Shadow
-from edge.trial import Trial
 from edge.wire.messages import Counters, ImageReference, Topic
 from edge.wire.publisher import Publisher
 

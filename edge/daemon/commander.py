@@ -12,18 +12,18 @@ from typing import Any
 import msgspec
 
 from edge import __version__
-from edge.activator import Activator, Answer
 from edge.contract.bundle import Bundle
 from edge.contract.types import Inspection, Label, State
+from edge.daemon.activator import Activator, Answer
+from edge.daemon.inspector import Inspector
+from edge.daemon.life import Life
+from edge.daemon.orders import InFlightError
+from edge.daemon.recovery import replay
+from edge.daemon.shadow import Shadow
 from edge.errors import BundleError, ConfigError, JournalError, UsageError
-from edge.inspector import Inspector
+from edge.inspection.recipes import read_recipe, recipe_file
+from edge.inspection.triggers import Triggers, Untaken
 from edge.journal.journal import Journal
-from edge.life import Life
-from edge.orders import InFlightError
-from edge.recipes import read_recipe, recipe_file
-from edge.recovery import replay
-from edge.shadow import Shadow
-from edge.triggers import Triggers, Untaken
 from edge.wire.commands import CommandServer
 from edge.wire.requests import (
     Changeover,

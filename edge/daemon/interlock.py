@@ -14,7 +14,7 @@ from edge.contract.images import decode_image
 from edge.contract.recipe import KnownPart, Recipe
 from edge.contract.types import Frame, Judgement, Label, Verdict
 from edge.errors import BundleError
-from edge.pipeline import PartJudge
+from edge.inspection.pipeline import PartJudge
 
 
 class Interlock:

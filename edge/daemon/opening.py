@@ -8,14 +8,14 @@ import msgspec
 import zmq
 
 from edge.camera import Camera, Patience, camera_from_uri, watch_camera
-from edge.changeover import last_changeover
-from edge.config import CameraConfig, JournalConfig, StationConfig, WireConfig
 from edge.contract.events import InterlockEvent
 from edge.contract.recipe import Recipe
+from edge.daemon.changeover import last_changeover
+from edge.daemon.config import CameraConfig, JournalConfig, StationConfig, WireConfig
+from edge.inspection.recipes import read_recipe, recipe_file
 from edge.journal.images import ImageFormat, ImagePolicy, ImageRule
 from edge.journal.journal import Journal
 from edge.journal.retention import Bounds
-from edge.recipes import read_recipe, recipe_file
 from edge.wire.allowed import AllowList
 from edge.wire.guard import Guard
 from edge.wire.keys import read_wire_key

@@ -14,9 +14,9 @@ from edge.contract.recipe import NamedRegion, Recipe
 from edge.contract.types import Inspection, Signal, Verdict
 from edge.errors import CameraError, UsageError
 from edge.inference.judge import Judge
+from edge.inspection.part import read_part
+from edge.inspection.pipeline import Pipeline
 from edge.line import NoSignal
-from edge.part import read_part
-from edge.pipeline import Pipeline
 
 READ_TIMEOUT_S = 10.0
 

@@ -7,10 +7,10 @@ from pathlib import Path
 
 from edge.contract.events import ChangeoverEvent, InterlockEvent
 from edge.contract.recipe import Recipe
-from edge.inspector import Inspector
-from edge.interlock import Interlock
+from edge.daemon.inspector import Inspector
+from edge.daemon.interlock import Interlock
+from edge.inspection.pipeline import FrameJudge, PartJudge
 from edge.journal.journal import Journal
-from edge.pipeline import FrameJudge, PartJudge
 
 
 class Takeover:

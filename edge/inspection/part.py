@@ -8,8 +8,8 @@ from collections.abc import Callable
 from edge.camera import Camera
 from edge.contract.types import Frame
 from edge.errors import CameraError
+from edge.inspection.triggers import Trigger
 from edge.line.presence import Presence
-from edge.triggers import Trigger
 
 
 def read_part(camera: Camera, count: int, read: Callable[[], Frame | None]) -> list[Frame]:

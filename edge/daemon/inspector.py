@@ -14,17 +14,17 @@ from edge.contract.bundle import Bundle
 from edge.contract.events import ChangeoverEvent, Event, InterlockEvent, Occasion
 from edge.contract.recipe import Recipe
 from edge.contract.types import Inspection, Label, State
+from edge.daemon.guard import Guard
+from edge.daemon.interlock import Interlock
+from edge.daemon.life import Life
+from edge.daemon.orders import InFlightError, Orders
 from edge.errors import CameraError, JournalError
-from edge.examiner import Examiner
-from edge.guard import Guard
-from edge.interlock import Interlock
-from edge.life import Life
+from edge.inspection.examiner import Examiner
+from edge.inspection.part import PartFrames
+from edge.inspection.pipeline import PartJudge, Pipeline
+from edge.inspection.triggers import Trigger, Triggers, Untaken
 from edge.line.code import CodeReader
 from edge.line.presence import Presence
-from edge.orders import InFlightError, Orders
-from edge.part import PartFrames
-from edge.pipeline import PartJudge, Pipeline
-from edge.triggers import Trigger, Triggers, Untaken
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")

@@ -8,19 +8,19 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from edge.bundles import BundleStore
-from edge.changeover import Changeover, Takeover, own_bundle
 from edge.contract.bundle import Bundle
 from edge.contract.events import JudgeEvent, JudgeNews
 from edge.contract.recipe import Recipe
+from edge.daemon.bundles import BundleStore
+from edge.daemon.changeover import Changeover, Takeover, own_bundle
+from edge.daemon.happened import DelegateWatch, tell
+from edge.daemon.inspector import Inspector
+from edge.daemon.life import Life
+from edge.daemon.loader import Loader
+from edge.daemon.orders import InFlightError
+from edge.daemon.trial import Trial
 from edge.errors import BundleError, ConfigError, OkngError
-from edge.happened import DelegateWatch, tell
-from edge.inspector import Inspector
 from edge.journal.journal import Journal
-from edge.life import Life
-from edge.loader import Loader
-from edge.orders import InFlightError
-from edge.trial import Trial
 
 if TYPE_CHECKING:
     from edge.inference.fallback import FallbackJudge

@@ -9,9 +9,9 @@ from dataclasses import dataclass
 
 from edge.contract.recipe import Recipe
 from edge.contract.types import Frame, Inspection, Judgement, Label
-from edge.life import Life
+from edge.daemon.life import Life
+from edge.inspection.pipeline import FrameJudge, Pipeline
 from edge.line import LineSignal
-from edge.pipeline import FrameJudge, Pipeline
 
 LOOK_S = 0.1
 

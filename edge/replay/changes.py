@@ -17,7 +17,7 @@ from edge.contract.recording import RecordedFrame, Recording
 from edge.contract.storage import new_file
 from edge.contract.types import Pixels
 from edge.errors import DataError
-from edge.replay import ReplayLine
+from edge.replay.replay import ReplayLine
 
 TILE_PX, CAPTION_PX, COLUMNS, TILES = 240, 36, 5, 60
 

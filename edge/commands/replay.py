@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from edge.contract.bundle import Bundle
     from edge.contract.recipe import Recipe
     from edge.contract.recording import Recording
-    from edge.replay import ReplayLine
+    from edge.replay.replay import ReplayLine
 
 
 @click.command()
@@ -49,8 +49,8 @@ def replay(
     """
     from edge.contract.recording import FILE, read_recording
     from edge.contract.storage import refuse_taken
-    from edge.recipes import read_recipe
-    from edge.replay import read_lines
+    from edge.inspection.recipes import read_recipe
+    from edge.replay.replay import read_lines
 
     if sheet and not diff:
         raise UsageError("--sheet shows what changed; add --diff")
@@ -91,7 +91,7 @@ def _proven(path: Path) -> Bundle:
 def _lines(capture: Path, bundle: Bundle, recipe: Recipe | None, *, one_each: bool) -> Iterator[ReplayLine]:
     from edge.camera import FileCamera
     from edge.inference.judge import Judge
-    from edge.replay import replay as play
+    from edge.replay.replay import replay as play
 
     with FileCamera(capture.absolute()) as camera:
         yield from play(camera, Judge(bundle), recipe, one_each=one_each)
@@ -104,7 +104,7 @@ def _encoded(line: ReplayLine) -> bytes:
 
 
 def _tell_differences(expected: list[ReplayLine], found: list[ReplayLine], tolerance: int, path: Path) -> NoReturn:
-    from edge.replay import compare
+    from edge.replay.replay import compare
 
     differences = compare(expected, found, tolerance)
     for difference in differences:
@@ -116,7 +116,7 @@ def _tell_differences(expected: list[ReplayLine], found: list[ReplayLine], toler
 def _tell_changes(
     recording: Recording, lines: list[ReplayLine], capture: Path, bundle: Bundle, sheet: Path | None
 ) -> NoReturn:
-    from edge.changes import changes, summary, write_sheet
+    from edge.replay.changes import changes, summary, write_sheet
 
     found = changes(recording, lines)
     for change in found:

@@ -1,0 +1,1 @@
+"""Commands of `okng` over files of the station: journal, keys, replay. The program itself is `edge.cli`."""

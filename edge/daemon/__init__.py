@@ -1,0 +1,1 @@
+"""The station's daemon: its parts, its threads, its file."""

@@ -1,0 +1,1 @@
+"""Captured frames once more, and what another judge says of them."""
