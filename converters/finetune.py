@@ -15,16 +15,13 @@ from typing import Any
 import keras
 import numpy as np
 import tensorflow as tf
-from keras import layers
 
 from converters.trace import Seen
 from edge.contract.preprocess import centred
 from trainer.networks.layers import ADAPT
+from trainer.networks.rounded_values import RoundedValues, points_of, rebuilt
 from trainer.networks.rounding import Axes, kernels_of, rounded
 from trainer.train import predict_maps
-
-AT_REST = (layers.InputLayer, layers.Dropout, layers.SpatialDropout2D)
-"""These do nothing to a value, or are not there after training."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,80 +84,14 @@ def rounding_twin(network: keras.Model, calibration: np.ndarray, percentile: flo
 
     Ranges are those that `calibration`, model inputs (n, height, width, channels) uint8, asks for.
     """
-    points = _Points()
-    plain = _rebuilt(network, points)
-    probe = keras.Model(plain.inputs, points.tensors)
-    seen, rng = [Seen() for _ in points.tensors], np.random.default_rng(0)
+    plain, _, tensors = points_of(network)
+    probe = keras.Model(plain.inputs, tensors)
+    seen, rng = [Seen() for _ in tensors], np.random.default_rng(0)
     for image in calibration:
         for found, values in zip(seen, _as_list(probe.predict_on_batch(centred(image[None]))), strict=True):
             found.add(values, rng)
-    return _rebuilt(network, _Points([found.range(percentile) for found in seen]))
-
-
-class _Points:
-    """The places where TFLite rounds, in the order of the graph: first noted, then rounded to the ranges found."""
-
-    def __init__(self, ranges: list[tuple[float, float]] | None = None) -> None:
-        self.tensors: list[keras.KerasTensor] = []
-        self._ranges = ranges
-
-    def pass_through(self, tensor: keras.KerasTensor) -> keras.KerasTensor:
-        self.tensors.append(tensor)
-        if self._ranges is None:
-            return tensor
-        return _Rounding(*self._ranges[len(self.tensors) - 1])(tensor)
-
-
-class _Rounding(layers.Layer):
-    """Its input in 256 steps between `low` and `high`; within them the gradient passes as if nothing were done."""
-
-    def __init__(self, low: float, high: float) -> None:
-        super().__init__()
-        self.low, self.high = min(low, 0.0), max(high, 1e-6, 0.0)
-
-    def call(self, values: tf.Tensor) -> tf.Tensor:
-        return tf.quantization.fake_quant_with_min_max_args(values, self.low, self.high)
-
-    def compute_output_shape(self, shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
-        return shape
-
-
-def _rebuilt(network: keras.Model, points: _Points) -> keras.Model:
-    """The network from its own layers, nested ones laid open, with each point passed through; not its last one."""
-    inputs = keras.Input(network.input_shape[1:])
-    return keras.Model(inputs, _walk(network, inputs, points, last=True))
-
-
-def _walk(network: keras.Model, inputs: keras.KerasTensor, points: _Points, *, last: bool) -> keras.KerasTensor:
-    final = network.layers[-1]
-
-    def call(layer: layers.Layer, *arguments: Any, **options: Any) -> Any:
-        ends = last and layer is final
-        if isinstance(layer, keras.Model):
-            return _walk(layer, arguments[0], points, last=ends)
-        found = layer(*arguments, **options)
-        return found if ends or isinstance(layer, AT_REST) or _is_folded(layer) else points.pass_through(found)
-
-    if isinstance(network, keras.Sequential):
-        tensor = inputs
-        for layer in network.layers:
-            tensor = call(layer, tensor)
-        return tensor
-    twin = keras.models.clone_model(network, inputs, clone_function=lambda layer: layer, call_function=call)
-    return twin.output
-
-
-def _is_folded(layer: layers.Layer) -> bool:
-    """Whether TFLite computes the one layer that takes its output within its own operator: then nothing is rounded
-    between the two."""
-    takers = {id(node.operation): node.operation for node in layer._outbound_nodes}
-    if len(takers) != 1:
-        return False
-    (taker,) = takers.values()
-    if isinstance(taker, layers.BatchNormalization):
-        return bool(kernels_of(layer))
-    activation = getattr(getattr(taker, "activation", None), "__name__", "")
-    return isinstance(taker, layers.ReLU) or (isinstance(taker, layers.Activation) and activation in ("relu", "relu6"))
+    ranges = iter([found.range(percentile) for found in seen])
+    return rebuilt(network, lambda _, tensor: RoundedValues(*next(ranges))(tensor))
 
 
 def _as_list(found: Any) -> list[np.ndarray]:

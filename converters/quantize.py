@@ -15,21 +15,26 @@ import keras
 import numpy as np
 import tensorflow as tf
 from ai_edge_litert import schema_py_generated as schema
+from numpy.typing import NDArray
 from tensorflow.lite.python.convert import mlir_quantize
 from tensorflow.lite.python.util import modify_model_io_type
 
 from converters.graph import Graph
-from converters.trace import observe
+from converters.trace import Tracer, observe
 from edge.contract.card import Format
 from edge.contract.preprocess import CENTRE, centred
 from edge.errors import DataError
 from edge.inference.quiet import quiet
+from trainer.networks.rounded_values import Fixed, without_rounding
 
 MAP_HEADROOM = 2.0
 """How much wider the map's range is than calibration saw: a fault stronger than any seen does not clip, and a unit is
 not much finer than what the rounding of other kernels changes (docs/decisions/0008)."""
 FLOAT_HEADROOM = 1.5
 """The same for the float formats: kernels hardly differ there, and only the stronger fault is left to think of."""
+
+SAME = 1e-3
+"""Of the span of its values: nearer than this a tensor of Keras and one of TFLite are the same, but for rounding."""
 
 _Made = TypeVar("_Made")
 
@@ -42,7 +47,8 @@ class Source:
 
     def __init__(self, network: keras.Model, calibration: np.ndarray) -> None:
         """Raises DataError when TFLite has no operator for a layer, or the network gives values that are no numbers."""
-        self.model = _to_tflite(network)
+        plain, fixed = without_rounding(network)
+        self.model = _to_tflite(plain)
         graph = Graph(self.model)
         self._image, self._map = graph.input, graph.output
         floats = [index for index in graph.activations() if graph.type(index) == "float32"]
@@ -50,17 +56,24 @@ class Source:
         for index, seen in self.seen.items():
             if not np.isfinite([seen.low, seen.high]).all():
                 raise DataError(f"{graph.name(index)}: takes values that are not numbers; train again")
+        self._fixed = _found_in(self.model, floats, plain, fixed, centred(calibration[:1])) if fixed else {}
 
     def ranges(self, percentile: float) -> dict[int, tuple[float, float]]:
         """The range of each tensor by its index; 100 keeps the extremes, less clips the rarest values.
 
-        The image's range makes its scale exactly 1 and its zero point CENTRE. The map is never clipped.
+        The image's range makes its scale exactly 1 and its zero point CENTRE. The map is never clipped. What training
+        rounded already keeps the range it had there.
         """
         found = {}
         for index, seen in self.seen.items():
             low, high = seen.range(percentile)
             found[index] = (low, max(high, low + 1e-6))  # a feature that never answers has a range of nothing
-        return {**found, self._image: (-float(CENTRE), 255.0 - CENTRE), self._map: self.map_range(MAP_HEADROOM)}
+        return {
+            **found,
+            **self._fixed,
+            self._image: (-float(CENTRE), 255.0 - CENTRE),
+            self._map: self.map_range(MAP_HEADROOM),
+        }
 
     def map_range(self, headroom: float) -> tuple[float, float]:
         """The map's range, widened about its middle by this factor."""
@@ -82,11 +95,40 @@ def quantize(source: Source, percentile: float = 100.0) -> bytes:
 
 
 def lighten(network: keras.Model, source: Source, kind: Format) -> bytes:
-    """The model of a float format: its ends are those of the int8 model, so a board runs it no differently."""
-    model = _to_tflite(network, [tf.lite.Optimize.DEFAULT], [tf.float16] if kind == "float16" else [])
+    """The model of a float format: its ends are those of the int8 model, so a board runs it no differently.
+
+    It rounds nothing between layers, also where training did.
+    """
+    model = _to_tflite(
+        without_rounding(network)[0], [tf.lite.Optimize.DEFAULT], [tf.float16] if kind == "float16" else []
+    )
     low, high = source.map_range(FLOAT_HEADROOM)
     scale = (high - low) / 255
     return _with_ends(Graph(model), scale, round(-low / scale) - 128)
+
+
+def _found_in(
+    model: bytes, tensors: list[int], plain: keras.Model, fixed: list[Fixed], image: NDArray[np.float32]
+) -> dict[int, tuple[float, float]]:  # fmt: skip
+    """The fixed ranges by the index of the tensor in `model`: the one that holds the same values for `image`.
+
+    What TFLite has merged into another operator is not there, and needs no range.
+    """
+    tracer = Tracer(model)
+    tracer.run(image[0])
+    held = {index: tracer.tensor(index) for index in tensors}
+    values = keras.Model(plain.inputs, [each.tensor for each in fixed]).predict_on_batch(image)
+    found = {}
+    for each, wanted in zip(fixed, values if isinstance(values, list) else [values], strict=True):
+        apart = {
+            index: float(np.abs(value - wanted).max())
+            for index, value in held.items()
+            if value.shape == wanted.shape and index not in found
+        }
+        nearest = min(apart, key=apart.__getitem__, default=None)
+        if nearest is not None and apart[nearest] < SAME * max(float(np.ptp(wanted)), 1e-6):
+            found[nearest] = (each.low, each.high)
+    return found
 
 
 def _with_ends(graph: Graph, scale: float, zero_point: int) -> bytes:

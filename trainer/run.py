@@ -63,6 +63,8 @@ class Run:
         """The Keras network. Raises DataError when its file cannot be read."""
         import keras
 
+        import trainer.networks.rounded_values  # noqa: F401  a layer that Keras does not know by itself
+
         try:
             with zipfile.ZipFile(self.path / MODEL) as archive:
                 if damaged := archive.testzip():  # Keras reads past a wrong checksum

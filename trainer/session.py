@@ -142,8 +142,10 @@ def _train(
     tf.config.experimental.enable_op_determinism()
     chosen = request.network
     network = assemble(
-        chosen.name, learning.inputs.shape[1:], len(classes.names), chosen.weights, chosen.tuning, **chosen.options
-    )
+        chosen.name, learning.inputs.shape[1:], len(classes.names), chosen.weights, chosen.tuning,
+        learning.inputs[choose_calibration(learning.inputs, learning.truth, CALIBRATION_IMAGES, plan.seed)],
+        **chosen.options,
+    )  # fmt: skip
     for concern in int8_concerns(network.model) if held else ():
         listener.say(f"int8 may cost accuracy: {concern}")
     parts = [learning, held] if held else [learning]

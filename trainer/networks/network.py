@@ -15,6 +15,7 @@ from edge.contract.preprocess import centred
 from edge.errors import UsageError
 from trainer.networks.layers import ADAPT, CAM, CAM_DROPOUT
 from trainer.networks.registry import build
+from trainer.networks.rounded_values import with_values_rounded
 from trainer.networks.rounding import round_what_stands_still
 from trainer.networks.tuning import Tuning
 from trainer.networks.weights import start
@@ -41,12 +42,13 @@ class Network:
 
 def assemble(
     name: str, shape: tuple[int, int, int], classes: int = 1, weights: str = "none", tuning: Tuning | None = None,
-    **options: Any,
+    images: np.ndarray | None = None, **options: Any,
 ) -> Network:  # fmt: skip
     """The network `name` with its first weights, set to learn as `tuning` says; without one, all of it learns.
 
     Options as for `build`, weights as for `trainer.networks.weights.start`. Kernels that do not learn are rounded as
-    int8 will round them. Raises UsageError.
+    int8 will round them, and so are the values between them where `images`, model inputs (n, height, width, channels)
+    uint8, show what range they have. Raises UsageError.
     """
     tuning = tuning or Tuning()
     model = build(name, shape, classes, **options)
@@ -62,6 +64,8 @@ def assemble(
         layer.trainable = learns and layer.name != ADAPT
     if learned:
         round_what_stands_still(model)
+        if images is not None:
+            model = with_values_rounded(model, first, images)
     middle = model.get_layer(_head_start(model)).input
     halves = keras.Model(model.input, middle), keras.Model(middle, model.output)
     return Network(name, model, *halves, tuning, first)

@@ -29,13 +29,13 @@ def kernels_of(layer: layers.Layer) -> list[tuple[keras.Variable, Axes]]:
 
 def rounded(kernel: keras.KerasTensor, axes: Axes) -> keras.KerasTensor:
     """`kernel` as int8 will hold it."""
-    scale = _scale(kernel, axes)
+    scale = scale_of(kernel, axes)
     return ops.round(kernel / scale) * scale
 
 
 def is_rounded(kernel: keras.KerasTensor, axes: Axes) -> bool:
     """Whether int8 changes nothing of it."""
-    steps = ops.convert_to_numpy(kernel / _scale(kernel, axes))
+    steps = ops.convert_to_numpy(kernel / scale_of(kernel, axes))
     return bool(np.abs(steps - np.rint(steps)).max() < NEAR)
 
 
@@ -50,5 +50,6 @@ def round_what_stands_still(network: keras.Model) -> None:
                 kernel.assign(rounded(kernel.value, axes))
 
 
-def _scale(kernel: keras.KerasTensor, axes: Axes) -> keras.KerasTensor:
+def scale_of(kernel: keras.KerasTensor, axes: Axes) -> keras.KerasTensor:
+    """Between one weight of int8 and the next, by output channel; `axes` are kept, with length 1."""
     return ops.maximum(ops.max(ops.abs(kernel), axes, keepdims=True), 1e-12) / LEVELS
