@@ -79,15 +79,11 @@ def rebuilt(network: keras.Model, change: Change) -> keras.Model:
     return keras.Model(inputs, _walk(network, inputs, change, last=True))
 
 
-def ranges_of(tensors: keras.Model, images: np.ndarray) -> list[tuple[float, float]]:
-    """From the lowest to the highest value of each output of `tensors` over model inputs (n, height, width, channels)
-    uint8."""
-    low, high = (np.full(len(tensors.outputs), bound) for bound in (np.inf, -np.inf))
-    for start in range(0, len(images), BATCH):
-        found = tensors.predict_on_batch(centred(images[start : start + BATCH]))
-        for place, values in enumerate(found if isinstance(found, list) else [found]):
-            low[place], high[place] = min(low[place], values.min()), max(high[place], values.max())
-    return list(zip(low.tolist(), high.tolist(), strict=True))
+def ranges_of(inputs: list[Any], tensors: list[keras.KerasTensor], images: np.ndarray) -> np.ndarray:
+    """(tensors, 2): the lowest and the highest value of each over model inputs (n, height, width, channels) uint8."""
+    ends = keras.Model(inputs, ops.stack([ops.stack([ops.min(each), ops.max(each)]) for each in tensors]))
+    found = [ends.predict_on_batch(centred(images[start : start + BATCH])) for start in range(0, len(images), BATCH)]
+    return np.stack([np.min(found, axis=0)[:, 0], np.max(found, axis=0)[:, 1]], axis=1)
 
 
 def with_values_rounded(network: keras.Model, first: str, images: np.ndarray) -> keras.Model:
@@ -101,8 +97,8 @@ def with_values_rounded(network: keras.Model, first: str, images: np.ndarray) ->
     chosen = [(name, tensor) for name, tensor in zip(names, tensors, strict=True) if name in still]
     if not chosen:
         return network
-    found = ranges_of(keras.Model(plain.inputs, [tensor for _, tensor in chosen]), images)
-    ranges = dict(zip((name for name, _ in chosen), found, strict=True))
+    found = ranges_of(plain.inputs, [tensor for _, tensor in chosen], images)
+    ranges = dict(zip((name for name, _ in chosen), found.tolist(), strict=True))
 
     def round_still(layer: layers.Layer, tensor: keras.KerasTensor) -> keras.KerasTensor:
         if layer.name not in ranges:
