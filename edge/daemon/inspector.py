@@ -182,6 +182,8 @@ class Inspector:
             self._show_guard()
             self._hand_on(event)
             return event
+        if not self._triggers.use(recipe):  # a part came meanwhile
+            raise InFlightError
         self._hand_on(event)
         self._pipeline.use(judge)
         self._guard.use(interlock)
