@@ -127,7 +127,7 @@ class StationConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     trusted_keys: Annotated[tuple[PathText, ...], msgspec.Meta(min_length=1)] | None = None
     """Files of public keys: only bundles signed by one of them are run. None: any bundle that proves itself is."""
     shadow: PathText | None = None
-    """A bundle that judges the same frames beside the other, and drives nothing; not those a recipe inspects."""
+    """A bundle that judges the same frames beside the other, by the same recipe, and drives nothing."""
     inference: InferenceConfig = InferenceConfig()
     trigger: TriggerConfig = TriggerConfig()
     signal: SignalConfig = SignalConfig()

@@ -176,6 +176,7 @@ class Daemon:
         inspector = Inspector(
             camera, pipeline, triggers, life, results, free_run=free_run, timeout_s=config.camera.timeout_s,
             presence=part_presence(config.trigger), codes=code_reader(config.parts), guard=guard,
+            keep_frames=shadow is not None,
         )  # fmt: skip
         if source:
             source.listen(inspector.trigger)

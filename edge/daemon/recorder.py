@@ -140,7 +140,7 @@ class Recorder:
             self._publish(inspection, done)
             self._watch_quality(inspection)
             self._trial.see(self._bundle.digest, inspection)
-            if self._shadow and inspection.recipe is None:
+            if self._shadow:
                 self._shadow.offer(inspection, self._bundle.digest)
         self._process.see(inspection for inspection in batch if not inspection.golden)
 
