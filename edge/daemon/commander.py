@@ -6,6 +6,7 @@ import logging
 import time
 from concurrent.futures import Future
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -188,7 +189,7 @@ class Commander:
         plc.show(recipe.name if (recipe := self._inspector.recipe) else "")
         if name := plc.wanted():
             try:
-                self._change_over(name, plc.answer)
+                self._change_over(name, partial(plc.answer, name))
             except Refused as error:
                 plc.refuse(str(error), busy=error.code is ErrorCode.BUSY)
 

@@ -38,9 +38,10 @@ class PlcRecipes:
             self._conclude(Changed.UNKNOWN, f"no recipe has number {number} in modbus.recipes; there are: {known}")
         return self._names.get(number)
 
-    def answer(self, outcome: Bundle | Exception | None) -> None:
-        """What came of it, as an `Answer` tells it."""
+    def answer(self, recipe: str, outcome: Bundle | Exception | None) -> None:
+        """What came of the changeover to it, as an `Answer` tells it."""
         if isinstance(outcome, Bundle):
+            self.show(recipe)
             self._conclude(Changed.DONE)
         else:
             self.refuse(str(outcome or "the station is stopping"), busy=isinstance(outcome, InFlightError))

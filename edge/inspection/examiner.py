@@ -51,7 +51,8 @@ class Examiner:
 
     def fault(self, trigger: Trigger, reason: str, golden: Label | None = None) -> Inspection:
         """The result of a trigger that no frame came for."""
-        log.warning("inspection %d: FAULT: %s", trigger.sequence, reason)
+        about = {"sequence": trigger.sequence, "part": trigger.part}
+        log.warning("inspection %d: FAULT: %s", trigger.sequence, reason, extra={"fields": about})
         return self._pipeline.fault(trigger.sequence, trigger.part, reason, trigger.wall_ns, golden)
 
     def _inspect(

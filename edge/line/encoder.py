@@ -50,23 +50,23 @@ class Encoder(Device):
     def at(self, at_ns: int) -> int:
         """Where the belt was then (CLOCK_MONOTONIC, nanoseconds); or at the oldest time that is remembered."""
         with self._guard:
-            return self._at(at_ns)
+            return self._seen[self._place(at_ns)][1]
 
     def call(self, counts: int, at_ns: int, reached: Reached) -> None:
         """Calls back once, when the belt is `counts` further than it was at `at_ns`; at once where it is already."""
         with self._guard:
-            target = self._at(at_ns) + counts
-            passed_ns = next((when for when, count in self._seen if when >= at_ns and count >= target), None)
-            if passed_ns is None and self.count >= target:
-                passed_ns = at_ns
+            place = self._place(at_ns)
+            target = self._seen[place][1] + counts
+            since = itertools.islice(self._seen, place, None)
+            passed_ns = next((max(when, at_ns) for when, count in since if count >= target), None)
             if passed_ns is None:
                 heapq.heappush(self._awaited, (target, next(self._order), reached))
         if passed_ns is not None:
             reached(passed_ns)
 
-    def _at(self, at_ns: int) -> int:
-        place = bisect_right(self._seen, at_ns, key=lambda seen: seen[0])
-        return self._seen[max(0, place - 1)][1]
+    def _place(self, at_ns: int) -> int:
+        """In `_seen`: the last change until then."""
+        return max(0, bisect_right(self._seen, at_ns, key=lambda seen: seen[0]) - 1)
 
     def _move(self, counts: int, at_ns: int) -> None:
         """The belt has gone so much further; of one thread."""

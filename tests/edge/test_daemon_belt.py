@@ -51,8 +51,7 @@ def test_a_plc_changes_over_by_number_and_reads_what_became_of_it(tmp_path, bund
     with Running(station(tmp_path / "d", bundle, f"{capture.as_uri()}?loop=true", modbus)) as daemon:
         plc = plc or PlcAsClient(port)
         assert plc.words()[6:8] == [0, Changed.NONE]
-        assert plc.change_over(wait_until, 2)[1] == Changed.DONE
-        wait_until(lambda: plc.words()[6] == 2)
+        assert plc.change_over(wait_until, 2) == [2, Changed.DONE]
         assert status(daemon)["recipe"] == "strict"
         plc.trigger(wait_until, part=7)
         header = daemon.collect(1)[0].header
@@ -67,8 +66,7 @@ def test_a_plc_changes_over_by_number_and_reads_what_became_of_it(tmp_path, bund
         assert plc.change_over(wait_until, 4) == [2, Changed.REFUSED], "known faults would pass"
         assert (now := status(daemon))["state"] == State.ERROR
         assert "the changeover to lax failed" in now["faults"]["changeover"]
-        assert plc.change_over(wait_until, 1)[1] == Changed.DONE
-        wait_until(lambda: plc.words()[6] == 1)
+        assert plc.change_over(wait_until, 1) == [1, Changed.DONE]
         now = status(daemon)
         assert (now["recipe"], now["state"], now["faults"]) == ("plain", State.READY, {})
         plc.close()
