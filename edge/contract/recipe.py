@@ -15,6 +15,7 @@ from edge.contract.cam import Thresholds
 from edge.contract.card import Card
 from edge.contract.line import DelayCounts, DelayMs, WindowMs, check_way
 from edge.contract.preprocess import PreprocessSpec
+from edge.contract.quality import QualityReference
 from edge.contract.region import Region
 from edge.contract.settings import PathText, RecipeName
 from edge.contract.types import Label, Pixels
@@ -92,6 +93,8 @@ class RecipeSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw
     """None: that a part is there is not asked."""
     trigger: WayToCamera | None = None
     """None: as the station file says."""
+    quality: QualityReference | None = None
+    """What this product's pictures are like when all is well; None: as the station file says."""
     golden: KnownParts = KnownParts()
     """Judged as any part before the station is ready: in place of labels of the bundle's golden frames."""
 

@@ -147,7 +147,8 @@ class Recorder:
     def _watch_quality(self, inspection: Inspection) -> None:
         """After all that matters more, and never part of it."""
         if inspection.frame is not None:
-            self._quality.add(measure_quality(inspection.frame.pixels, self._region(inspection)))
+            found = measure_quality(inspection.frame.pixels, self._region(inspection))
+            self._quality.add(found, inspection.recipe)
             self._life.show_quality(self._quality.average, self._quality.warnings)
 
     def _region(self, inspection: Inspection) -> Region:
