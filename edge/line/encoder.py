@@ -18,6 +18,8 @@ log = logging.getLogger(__name__)
 
 REMEMBERED = 8192
 """Changes of the count that are remembered, to tell where the belt was when a part was seen."""
+AWAITED = 4096
+"""Places that may be awaited."""
 TICK_S = 0.002
 
 Reached = Callable[[int], None]
@@ -53,13 +55,16 @@ class Encoder(Device):
             return self._seen[self._place(at_ns)][1]
 
     def call(self, counts: int, at_ns: int, reached: Reached) -> None:
-        """Calls back once, when the belt is `counts` further than it was at `at_ns`; at once where it is already."""
+        """Calls back once, when the belt is `counts` further than it was at `at_ns`; at once where it is already.
+
+        Never, where AWAITED places are awaited before it: a sensor fires on and on before a belt that stands.
+        """
         with self._guard:
             place = self._place(at_ns)
             target = self._seen[place][1] + counts
             since = itertools.islice(self._seen, place, None)
             passed_ns = next((max(when, at_ns) for when, count in since if count >= target), None)
-            if passed_ns is None:
+            if passed_ns is None and len(self._awaited) < AWAITED:
                 heapq.heappush(self._awaited, (target, next(self._order), reached))
         if passed_ns is not None:
             reached(passed_ns)

@@ -10,6 +10,7 @@ import pytest
 from edge.contract.types import Signal, Verdict
 from edge.errors import SignalError, TooLate, TriggerError
 from edge.line import Gate, GpioEncoder, Output, SimulatedEncoder, SimulatedOutputs, Timing
+from edge.line.encoder import AWAITED
 from edge.line.modbus_encoder import LEAP, ModbusEncoder
 from edge.line.modbus_image import ModbusImage
 from tests.doubles import lgpio as double
@@ -200,6 +201,18 @@ def test_a_plc_whose_count_is_lost_leaves_all_that_waited_without_their_place(th
             shows((6_000 if then is None else then) + step)
     assert len(told) == 1, "the one that came later"
     assert "1 places of parts are lost" in caplog.text
+
+
+def test_a_sensor_that_fires_on_and_on_before_a_belt_that_stands_fills_no_memory():
+    told = []
+    with SimulatedEncoder() as encoder:
+        for _ in range(AWAITED + 10):
+            encoder.call(5, time.monotonic_ns(), told.append)
+        encoder.move(5)
+        assert len(told) == AWAITED
+        encoder.call(5, time.monotonic_ns(), told.append)
+        encoder.move(5)
+        assert len(told) == AWAITED + 1
 
 
 def test_a_simulated_belt_goes_by_itself():
