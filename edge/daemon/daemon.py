@@ -11,7 +11,8 @@
 
 A bundle on its way is proven in a thread `load`, and a thread `shadow` talks to a shadow bundle; both bundles are in
 child processes. A live camera has two threads more (edge/camera/watched.py): one sits in its driver, one waits for that
-with a limit. A source of triggers has one, and so has Modbus; they hand on what comes, and wait for nobody.
+with a limit. A source of triggers has one, and so have Modbus and a simulated encoder; they hand on what comes, and
+wait for nobody. docs/architecture.md has the picture.
 """
 
 from __future__ import annotations

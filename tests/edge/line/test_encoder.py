@@ -230,8 +230,9 @@ def test_a_pin_that_cannot_be_opened_is_one_line_with_a_hint(lgpio):
 
 
 @pytest.fixture
-def belt():
-    """A gate 100 counts from the trigger, what it drives, and the belt."""
+def belt(monkeypatch):
+    """A gate 100 counts from the trigger, what it drives, and the belt; on a busy machine, where threads come late."""
+    monkeypatch.setattr("edge.line.gate.LATE_NS", 60 * SECOND_NS)
     outputs = SimulatedOutputs()
     timing = Timing(pulse_ns=SECOND_NS // 50, delay_counts=100)
     with SimulatedEncoder() as encoder, Gate(outputs, timing, lambda: WELL, encoder) as gate:
