@@ -90,11 +90,11 @@ def run(config: Path, verbose: bool) -> None:
     """
     signal.signal(signal.SIGTERM, signal.SIG_DFL)  # nothing is begun that must be taken back
     from edge.daemon.config import read_config
-    from edge.daemon.systemd import log_format
+    from edge.daemon.systemd import log_handler
 
     station = read_config(config)
-    logging.basicConfig(level=logging.DEBUG if verbose else logging.INFO, stream=sys.stderr)
-    logging.getLogger().handlers[0].setFormatter(log_format())
+    level = logging.DEBUG if verbose else logging.INFO
+    logging.basicConfig(level=level, handlers=[log_handler(station.station)])
     from edge.daemon.daemon import Daemon
 
     Daemon(station).run()

@@ -10,17 +10,19 @@ from edge.camera.picamera2 import Picamera2Camera
 from edge.camera.simulated import SimulatedCamera
 from edge.camera.stream import StreamCamera
 from edge.camera.uri import STREAMS, CameraUri
+from edge.camera.v4l2 import V4l2Camera
 from edge.camera.watched import Patience, WatchedCamera
 
 __all__ = [
-    "Camera", "FileCamera", "Patience", "Picamera2Camera", "SimulatedCamera", "WatchedCamera", "camera_from_uri",
-    "watch_camera",
+    "Camera", "FileCamera", "Patience", "Picamera2Camera", "SimulatedCamera", "V4l2Camera", "WatchedCamera",
+    "camera_from_uri", "watch_camera",
 ]  # fmt: skip
 
 _CAMERAS: dict[str, Callable[[CameraUri], Camera]] = {
     "file": FileCamera.from_uri,
     "picamera2": Picamera2Camera.from_uri,
     "sim": SimulatedCamera.from_uri,
+    "v4l2": V4l2Camera.from_uri,
     **dict.fromkeys(STREAMS, StreamCamera.from_uri),
 }
 
@@ -34,6 +36,7 @@ def camera_from_uri(text: str) -> Camera:
 
     `file:///srv/capture?rate=30&loop=true` reads a folder of images, one image or a video;
     `picamera2://0?width=1280&height=960&exposure_us=5000&gain=1.0&rate=30` is a camera module of a Raspberry Pi;
+    `v4l2:///dev/video0?width=1280&height=960&exposure_us=5000` is a USB camera;
     `rtsp://10.0.0.9/1#rate=25` or `gst:v4l2src ! video/x-raw,width=1280#rate=30` is a stream that OpenCV reads;
     `sim://metal?rate=10&fault=freeze&after=20` draws parts, and fails as it is asked to.
     """

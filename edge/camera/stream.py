@@ -39,6 +39,8 @@ class StreamCamera(Camera):
     """
 
     live: ClassVar[bool] = True
+    advice: ClassVar[str] = "check address, password and network, or the pipeline"
+    """Where it does not open."""
 
     def __init__(
         self, source: str, *, rate: float | None = None, size: tuple[int, int] | None = None, delay_s: float = 0.0
@@ -63,14 +65,15 @@ class StreamCamera(Camera):
 
     def _do_open(self) -> None:
         try:
-            self._capture = self._open_gstreamer() if self._source.startswith("gst:") else self._open_ffmpeg()
+            self._capture = self._connect()
             if not self._capture.isOpened():
-                raise CameraError(
-                    f"{self.name}: cannot be opened; check address, password and network, or the pipeline"
-                )
+                raise CameraError(f"{self.name}: cannot be opened; {self.advice}")
             self._drop_stale(self._capture)
         except cv2.error as error:
             raise CameraError(f"{self.name}: refused by OpenCV: {' '.join(str(error).split())}") from None
+
+    def _connect(self) -> cv2.VideoCapture:
+        return self._open_gstreamer() if self._source.startswith("gst:") else self._open_ffmpeg()
 
     def _open_ffmpeg(self) -> cv2.VideoCapture:
         self._require(cv2.CAP_FFMPEG, _NO_FFMPEG)
@@ -101,11 +104,15 @@ class StreamCamera(Camera):
         if not came or pixels is None:
             raise CameraError(f"{self.name}: the stream has broken off, or nothing came for too long")
         index = self._count_frame()
-        at_ns, wall_ns = time.monotonic_ns() - self._delay_ns, time.time_ns() - self._delay_ns
+        age_ns = self._age_ns(self._capture)
         try:
-            return Frame(np.ascontiguousarray(pixels), index, wall_ns, at_ns)
+            return Frame(np.ascontiguousarray(pixels), index, time.time_ns() - age_ns, time.monotonic_ns() - age_ns)
         except ValueError as error:
             raise CameraError(f"{self.name}: {error}; have the pipeline convert it to BGR") from None
+
+    def _age_ns(self, capture: cv2.VideoCapture) -> int:  # noqa: ARG002
+        """How long ago the frame that was read last was exposed."""
+        return self._delay_ns
 
     def _do_close(self) -> None:
         if self._capture is not None:

@@ -8,9 +8,22 @@ from typing import Annotated, Literal
 import msgspec
 
 from edge.contract.region import Region
+from edge.contract.settings import RecipeName
 
 Pin = Annotated[int, msgspec.Meta(ge=0, le=27)]
 """A GPIO line of the 40-pin header, by its BCM number."""
+
+
+DelayMs = Annotated[int, msgspec.Meta(ge=0, le=600_000)]
+DelayCounts = Annotated[int, msgspec.Meta(ge=0, le=100_000_000)]
+"""Of the encoder."""
+WindowMs = Annotated[int, msgspec.Meta(ge=1, le=600_000)]
+
+
+def check_way(delay_ms: int, delay_counts: int) -> None:
+    """A way is a time or a distance. Raises ValueError."""
+    if delay_ms and delay_counts:
+        raise ValueError(f"delay_ms = {delay_ms} and delay_counts = {delay_counts}: give one of the two")
 
 
 class GpioTriggerConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -55,12 +68,35 @@ class ModbusConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Of a client: how often the PLC's bits are read."""
     results_ack: bool = True
     """A result waits until the PLC has acknowledged the one before."""
+    recipes: dict[Annotated[int, msgspec.Meta(ge=1, le=65_535)], RecipeName] = {}
+    """By which number the PLC asks for each recipe."""
 
     def __post_init__(self) -> None:
         for peer in self.allow:
             ip_address(peer)
         if self.role == "server" and not self.allow and not ip_address(self.host).is_loopback:
             raise ValueError(f"host {self.host}: beyond this machine, allow must name the PLC's address")
+
+
+class EncoderConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What counts how far the belt has gone: an encoder on pins, the PLC's own counter, or none, at so many a second.
+
+    With `pin_a` alone its rising edges are counted; with `pin_b` each edge of both, and the direction.
+    """
+
+    kind: Literal["gpio", "modbus", "simulated"]
+    pin_a: Pin | None = None
+    pin_b: Pin | None = None
+    pull: bool = True
+    factory: Literal["auto", "mock"] = "auto"
+    per_s: Annotated[float, msgspec.Meta(ge=0.0, le=100_000.0)] = 0.0
+    """Of a simulated one."""
+
+    def __post_init__(self) -> None:
+        if self.kind == "gpio" and self.pin_a is None:
+            raise ValueError('kind "gpio" needs pin_a')
+        if self.pin_b is not None and self.pin_b == self.pin_a:
+            raise ValueError(f"pin_b {self.pin_b}: is pin_a too; give it a pin of its own")
 
 
 class TriggerConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -75,9 +111,11 @@ class TriggerConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """The station inspects at once, or waits for the command `start`."""
     deadline_ms: Annotated[int, msgspec.Meta(ge=1, le=600_000)] = 5_000
     """From the trigger; a verdict that comes later is a FAULT, and its part has been rejected by then."""
-    delay_ms: Annotated[int, msgspec.Meta(ge=0, le=600_000)] = 0
+    delay_ms: DelayMs = 0
     """From the trigger until the part is before the camera: a frame exposed earlier is not used."""
-    window_ms: Annotated[int, msgspec.Meta(ge=1, le=600_000)] | None = None
+    delay_counts: DelayCounts = 0
+    """The same as a way of the belt, in counts of the encoder."""
+    window_ms: WindowMs | None = None
     """From then on; a frame exposed later is not used, for the part has moved on. None: any later frame is."""
     gpio: GpioTriggerConfig | None = None
     timed: TimedTriggerConfig | None = None
@@ -86,13 +124,14 @@ class TriggerConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     def __post_init__(self) -> None:
         if self.kind in ("gpio", "timed", "presence") and getattr(self, self.kind) is None:
             raise ValueError(f'kind "{self.kind}" needs the table trigger.{self.kind}')
+        check_way(self.delay_ms, self.delay_counts)
 
 
 class SignalConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """What the line gets. All outputs are active high and low at rest; no PASS pulse means reject.
 
-    `delay_ms` is the way of a part from its trigger to the gate: its pulse begins when it is there. 0: it begins with
-    the verdict.
+    `delay_ms`, or `delay_counts` of the encoder, is the way of a part from its trigger to the gate: its pulse begins
+    when it is there. 0: it begins with the verdict.
     """
 
     kind: Literal["none", "gpio", "modbus"] = "none"
@@ -103,7 +142,8 @@ class SignalConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     error_pin: Pin | None = None
     heartbeat_pin: Pin | None = None
     pulse_ms: Annotated[int, msgspec.Meta(ge=1, le=10_000)] = 50
-    delay_ms: Annotated[int, msgspec.Meta(ge=0, le=600_000)] = 0
+    delay_ms: DelayMs = 0
+    delay_counts: DelayCounts = 0
     heartbeat_ms: Annotated[int, msgspec.Meta(ge=20, le=10_000)] = 500
     """From one change of the heartbeat to the next."""
     factory: Literal["auto", "mock"] = "auto"
@@ -112,6 +152,7 @@ class SignalConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     def __post_init__(self) -> None:
         if self.kind == "gpio" and self.pass_pin is None:
             raise ValueError('kind "gpio" needs pass_pin')
+        check_way(self.delay_ms, self.delay_counts)
         taken: dict[int, str] = {}
         for name, pin in self.pins.items():
             if pin in taken:

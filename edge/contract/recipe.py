@@ -13,7 +13,9 @@ from numpy.typing import NDArray
 
 from edge.contract.cam import Thresholds
 from edge.contract.card import Card
+from edge.contract.line import DelayCounts, DelayMs, WindowMs, check_way
 from edge.contract.preprocess import PreprocessSpec
+from edge.contract.quality import QualityReference
 from edge.contract.region import Region
 from edge.contract.settings import PathText, RecipeName
 from edge.contract.types import Label, Pixels
@@ -62,6 +64,17 @@ class KnownParts(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     ng: tuple[PathText, ...] = ()
 
 
+class WayToCamera(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """In place of what the station file says of it: how far it is for this product from the trigger to the camera."""
+
+    delay_ms: DelayMs = 0
+    delay_counts: DelayCounts = 0
+    window_ms: WindowMs | None = None
+
+    def __post_init__(self) -> None:
+        check_way(self.delay_ms, self.delay_counts)
+
+
 class RecipeSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """What a recipe's file says; paths in it are relative to it."""
 
@@ -78,6 +91,10 @@ class RecipeSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw
     voting: Voting = Voting()
     presence: Presence | None = None
     """None: that a part is there is not asked."""
+    trigger: WayToCamera | None = None
+    """None: as the station file says."""
+    quality: QualityReference | None = None
+    """What this product's pictures are like when all is well; None: as the station file says."""
     golden: KnownParts = KnownParts()
     """Judged as any part before the station is ready: in place of labels of the bundle's golden frames."""
 

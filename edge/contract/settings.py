@@ -36,9 +36,11 @@ def read_settings(path: Path, kind: type[T]) -> T:
 def _explain(error: msgspec.ValidationError, data: bytes, kind: Any) -> str:
     """msgspec's message, turned round: key first, then its value, then what is allowed."""
     message = str(error)
-    match = re.fullmatch(r"(?s)(.*?)(?: - at `\$\.?(.*)`)?", message)
+    match = re.fullmatch(r"(?s)(.*?)(?: - at (`key` in )?`\$\.?(.*)`)?", message)
     assert match is not None
-    text, key = match[1], match[2] or ""
+    text, key = match[1], match[3] or ""
+    if match[2]:
+        return f"{key}: has a wrong key: {text[:1].lower()}{text[1:]}"
     if unknown := re.search(r"unknown field `(.*?)`", text):
         allowed = ", ".join(_field_type(kind, key).__struct_fields__)
         full = f"{key}.{unknown[1]}" if key else unknown[1]

@@ -138,7 +138,8 @@ class Judgement:
 class Inspection:
     """One trigger's one result. `boot_id` and `sequence` together name it: its `id` is `boot_id-sequence`.
 
-    Of several frames of the part, `frame` is the decisive one. `recipe` is None where the bundle alone said how.
+    Of several frames of the part, `frame` is the decisive one, and `frames` are all, where they are wanted. `recipe` is
+    None where the bundle alone said how.
     `golden` says what the part is known to be: one that was shown to the station, and is rejected in any case.
     """
 
@@ -151,6 +152,7 @@ class Inspection:
     triggered_ns: int
     recipe: Recipe | None = None
     golden: Label | None = None
+    frames: tuple[Frame, ...] = ()
 
     @property
     def id(self) -> str:

@@ -6,6 +6,7 @@ import logging
 import time
 from concurrent.futures import Future
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ from edge.daemon.activator import Activator, Answer
 from edge.daemon.inspector import Inspector
 from edge.daemon.life import Life
 from edge.daemon.orders import InFlightError
+from edge.daemon.plc import PlcRecipes
 from edge.daemon.recovery import replay
 from edge.daemon.shadow import Shadow
 from edge.errors import BundleError, ConfigError, JournalError, UsageError
@@ -63,12 +65,13 @@ class Commander:
 
     def __init__(
         self, server: CommandServer, journal: Journal, triggers: Triggers, inspector: Inspector,
-        activator: Activator, life: Life, shadow: Shadow | None, *, station: str, free_run: bool, recipes: Path,
+        activator: Activator, life: Life, shadow: Shadow | None, plc: PlcRecipes | None,
+        *, station: str, free_run: bool, recipes: Path,
     ) -> None:  # fmt: skip
         """`recipes` is the station's folder of recipes."""
         self._server, self._journal, self._triggers, self._inspector = server, journal, triggers, inspector
         self._activator, self._life, self._station, self._free_run = activator, life, station, free_run
-        self._shadow, self._recipes = shadow, recipes
+        self._shadow, self._plc, self._recipes = shadow, plc, recipes
         self._orders: list[tuple[Request, Future[dict[str, Any]]]] = []
         """What the line thread was asked to do, and has not said yet what came of it."""
         self._began = time.monotonic()
@@ -79,6 +82,8 @@ class Commander:
             self._life.progress(self.name)
             if request := self._server.poll(POLL_MS):
                 self._answer(request)
+            if self._plc:
+                self._serve_plc(self._plc)
             self._activator.step()
             self._answer_orders()
         for request, _ in self._orders:
@@ -91,7 +96,7 @@ class Commander:
                 case Load() | Rollback() as command:
                     self._change_bundle(request, command)
                 case Changeover(recipe=recipe):
-                    self._change_over(request, recipe)
+                    self._change_over(recipe, self._answer_of(request, ErrorCode.BAD_RECIPE, {"recipe": recipe}))
                 case Interlock():
                     self._orders.append((request, self._inspector.order(self._check)))
                 case Golden(label=label):
@@ -180,7 +185,15 @@ class Commander:
         except BundleError as error:
             raise Refused(ErrorCode.REFUSED, str(error)) from None
 
-    def _change_over(self, request: Request, name: str) -> None:
+    def _serve_plc(self, plc: PlcRecipes) -> None:
+        plc.show(recipe.name if (recipe := self._inspector.recipe) else "")
+        if name := plc.wanted():
+            try:
+                self._change_over(name, partial(plc.answer, name))
+            except Refused as error:
+                plc.refuse(str(error), busy=error.code is ErrorCode.BUSY)
+
+    def _change_over(self, name: str, answer: Answer) -> None:
         """Begins; the answer comes when parts are inspected by the recipe, or it is refused."""
         self._refuse_another()
         in_flight = self._triggers.waiting or self._life.condition().state is State.SINGLE_EXECUTION
@@ -188,9 +201,10 @@ class Commander:
             raise Refused(ErrorCode.BUSY, IN_FLIGHT)
         try:
             recipe = read_recipe(recipe_file(self._recipes, name))
+            self._triggers.check(recipe)
         except ConfigError as error:
             raise Refused(ErrorCode.BAD_RECIPE, str(error)) from None
-        self._activator.change_over(recipe, self._answer_of(request, ErrorCode.BAD_RECIPE, {"recipe": name}))
+        self._activator.change_over(recipe, answer)
 
     def _refuse_another(self) -> None:
         if busy := self._activator.busy:

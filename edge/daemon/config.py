@@ -9,7 +9,7 @@ from typing import Annotated, Literal
 
 import msgspec
 
-from edge.contract.line import ModbusConfig, PartsConfig, SignalConfig, TriggerConfig
+from edge.contract.line import EncoderConfig, ModbusConfig, PartsConfig, SignalConfig, TriggerConfig
 from edge.contract.quality import QualityReference
 from edge.contract.runtime import EDGE_TPU, Delegate, Runtime
 from edge.contract.settings import PathText, RecipeName, read_settings
@@ -127,11 +127,13 @@ class StationConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     trusted_keys: Annotated[tuple[PathText, ...], msgspec.Meta(min_length=1)] | None = None
     """Files of public keys: only bundles signed by one of them are run. None: any bundle that proves itself is."""
     shadow: PathText | None = None
-    """A bundle that judges the same frames beside the other, and drives nothing; not those a recipe inspects."""
+    """A bundle that judges the same frames beside the other, by the same recipe, and drives nothing."""
     inference: InferenceConfig = InferenceConfig()
     trigger: TriggerConfig = TriggerConfig()
     signal: SignalConfig = SignalConfig()
     modbus: ModbusConfig | None = None
+    encoder: EncoderConfig | None = None
+    """None: ways are times, and a belt's speed is constant."""
     parts: PartsConfig = PartsConfig()
     wire: WireConfig = WireConfig()
     interlock: InterlockConfig = InterlockConfig()
@@ -139,13 +141,27 @@ class StationConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """What the images are like when all is well; None: nothing is compared."""
 
     def __post_init__(self) -> None:
-        for table in ("trigger", "signal"):
-            if getattr(self, table).kind == "modbus" and self.modbus is None:
+        for table in ("trigger", "signal", "encoder"):
+            if getattr(getattr(self, table), "kind", "") == "modbus" and self.modbus is None:
                 raise ValueError(f'{table}.kind = "modbus" needs the table modbus')
-        sensor = self.trigger.gpio
-        for name, pin in self.signal.pins.items():
-            if sensor and pin == sensor.pin:
-                raise ValueError(f"trigger.gpio.pin = {pin}: is signal.{name}_pin too; give it a pin of its own")
+        for table in ("trigger", "signal"):
+            if counts := getattr(self, table).delay_counts:
+                if self.encoder is None:
+                    raise ValueError(f"{table}.delay_counts = {counts}: needs the table encoder")
+                if self.trigger.kind == "free" and table == "trigger":
+                    raise ValueError(f'trigger.delay_counts = {counts}: with kind "free" nothing is waited for')
+        self._check_pins()
+
+    def _check_pins(self) -> None:
+        """Each has one use."""
+        taken = {pin: f"signal.{name}_pin" for name, pin in self.signal.pins.items()}
+        sensor, encoder = self.trigger.gpio, self.encoder
+        wired = {"trigger.gpio.pin": sensor.pin if sensor else None}
+        if encoder and encoder.kind == "gpio":
+            wired |= {"encoder.pin_a": encoder.pin_a, "encoder.pin_b": encoder.pin_b}
+        for name, pin in wired.items():
+            if pin is not None and taken.setdefault(pin, name) != name:
+                raise ValueError(f"{name} = {pin}: is {taken[pin]} too; give it a pin of its own")
 
     @property
     def results_address(self) -> str:

@@ -11,7 +11,8 @@
 
 A bundle on its way is proven in a thread `load`, and a thread `shadow` talks to a shadow bundle; both bundles are in
 child processes. A live camera has two threads more (edge/camera/watched.py): one sits in its driver, one waits for that
-with a limit. A source of triggers has one, and so has Modbus; they hand on what comes, and wait for nobody.
+with a limit. A source of triggers has one, and so have Modbus and a simulated encoder; they hand on what comes, and
+wait for nobody. docs/architecture.md has the picture.
 """
 
 from __future__ import annotations
@@ -45,6 +46,7 @@ from edge.daemon.interlock import Interlock
 from edge.daemon.life import Life
 from edge.daemon.loader import Loader, settle
 from edge.daemon.opening import image_rule, open_journal, refused_changeover, station_camera, station_recipe, wire_guard
+from edge.daemon.plc import PlcRecipes
 from edge.daemon.quality import QualityWatch
 from edge.daemon.recorder import Recorder
 from edge.daemon.schedule import Schedule
@@ -52,11 +54,13 @@ from edge.daemon.shadow import Shadow
 from edge.daemon.systemd import Notifier
 from edge.daemon.trial import Trial
 from edge.daemon.wiring import (
+    belt_encoder,
     code_reader,
     line_signal,
     modbus_link,
     part_ids,
     part_presence,
+    plc_recipes,
     station_health,
     trigger_source,
     trigger_times,
@@ -137,7 +141,9 @@ class Daemon:
         if link := modbus_link(config):
             stack.enter_context(link)
         health = station_health(config, self._life, camera)
-        self._line = line = stack.enter_context(line_signal(config, health, link))
+        if encoder := belt_encoder(config.encoder, link):
+            stack.enter_context(encoder)
+        self._line = line = stack.enter_context(line_signal(config, health, link, encoder))
         if source := trigger_source(config.trigger, link):
             stack.enter_context(source)
         shadow = read_bundle(Path(config.shadow), trusted) if config.shadow else None
@@ -148,15 +154,21 @@ class Daemon:
         settle(store, loader, bundle, trusted, journal, self._life)
         pipeline = TimedPipeline(judge, line, journal.boot_id, config.inference.hang_s, recipe)
         shadowing = stack.enter_context(Shadow(shadow, journal, self._life)) if shadow else None
-        return self._threads(judge, pipeline, camera, journal, publisher, server, loader, store, shadowing, source)
+        ids = part_ids(config.parts, journal.reader.newest())
+        triggers = Triggers(line, trigger_times(config), ids, encoder)
+        triggers.check(recipe)
+        triggers.use(recipe)
+        plc = plc_recipes(config, link, self._life)
+        return self._threads(
+            judge, pipeline, camera, journal, publisher, server, loader, store, shadowing, source, triggers, plc
+        )
 
     def _threads(
         self, judge: FallbackJudge, pipeline: TimedPipeline, camera: Camera, journal: Journal, publisher: Publisher,
         server: CommandServer, loader: Loader, store: BundleStore, shadow: Shadow | None, source: TriggerSource | None,
+        triggers: Triggers, plc: PlcRecipes | None,
     ) -> list[threading.Thread]:  # fmt: skip
         config, life = self._config, self._life
-        ids = part_ids(config.parts, journal.reader.newest())
-        triggers = Triggers(self._line, trigger_times(config), ids)
         results: queue.Queue[Inspection | Bundle | Event] = queue.Queue(RESULTS_WAITING)
         free_run, recipe, known = config.trigger.kind == "free", pipeline.judge.recipe, config.interlock
         guard = Guard(Interlock(judge.bundle, recipe), Schedule(known.at, known.every_h), known.parts)
@@ -165,6 +177,7 @@ class Daemon:
         inspector = Inspector(
             camera, pipeline, triggers, life, results, free_run=free_run, timeout_s=config.camera.timeout_s,
             presence=part_presence(config.trigger), codes=code_reader(config.parts), guard=guard,
+            keep_frames=shadow is not None,
         )  # fmt: skip
         if source:
             source.listen(inspector.trigger)
@@ -179,7 +192,7 @@ class Daemon:
             bundle=Path(config.bundle), recipe=config.recipe or "", retry_s=config.inference.retry_s,
         )  # fmt: skip
         commander = Commander(
-            server, journal, triggers, inspector, activator, life, shadow,
+            server, journal, triggers, inspector, activator, life, shadow, plc,
             station=config.station, free_run=free_run, recipes=Path(config.recipes),
         )  # fmt: skip
         if shadow:

@@ -50,7 +50,7 @@ class Inspector:
         self, camera: Camera, pipeline: Pipeline, triggers: Triggers, life: Life,
         results: queue.Queue[Inspection | Bundle | Event],
         *, free_run: bool, timeout_s: float, presence: Presence | None = None, codes: CodeReader | None = None,
-        guard: Guard | None = None,
+        guard: Guard | None = None, keep_frames: bool = False,
     ) -> None:  # fmt: skip
         self._camera, self._pipeline, self._triggers, self._life = camera, pipeline, triggers, life
         self._results, self._free_run, self._presence = results, free_run, presence
@@ -58,7 +58,7 @@ class Inspector:
             camera, timeout_s, presence,
             lambda frame: self.trigger(at_ns=frame.monotonic_ns), lambda: life.progress(self.name),
         )  # fmt: skip
-        self._examiner = Examiner(self._frames, pipeline, triggers, codes)
+        self._examiner = Examiner(self._frames, pipeline, triggers, codes, keep_frames=keep_frames)
         self.enabled = threading.Event()
         """Set: frames or triggers are inspected."""
         self._stopped = ""
@@ -182,6 +182,8 @@ class Inspector:
             self._show_guard()
             self._hand_on(event)
             return event
+        if not self._triggers.use(recipe):  # a part came meanwhile
+            raise InFlightError
         self._hand_on(event)
         self._pipeline.use(judge)
         self._guard.use(interlock)

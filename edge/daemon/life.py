@@ -64,7 +64,7 @@ class Life:
         """Goes into a state, and says why."""
         with self._guard:
             if (state, reason) != (self._state, self._reason):
-                log.info("%s%s", state, f": {reason}" if reason else "")
+                log.info("%s%s", state, f": {reason}" if reason else "", extra={"fields": {"state": state}})
             self._state, self._reason = state, reason
             self._ended = self._ended if ended is None else ended
         self.changed.set()
@@ -80,7 +80,7 @@ class Life:
             state = State.ERROR if trouble else self._state if self._state in WORKING else at_work
             if (state, trouble) == (self._state, self._reason):
                 return
-            log.info("%s%s", state, f": {trouble}" if trouble else "")
+            log.info("%s%s", state, f": {trouble}" if trouble else "", extra={"fields": {"state": state}})
             self._state, self._reason = state, trouble
         self.changed.set()
 
@@ -104,10 +104,10 @@ class Life:
                 return
             if text:
                 self._faults[name] = text
-                log.error("%s: %s", name, text)
+                log.error("%s: %s", name, text, extra={"fields": {"fault": name}})
             else:
                 del self._faults[name]
-                log.info("%s: over", name)
+                log.info("%s: over", name, extra={"fields": {"fault": name}})
         self.changed.set()
 
     def count_trigger(self) -> None:

@@ -7,6 +7,7 @@ import numpy as np
 
 from edge.contract.preprocess import Region
 from edge.contract.quality import Quality, QualityReference
+from edge.contract.recipe import Recipe
 from edge.contract.types import Pixels
 
 WHITE = 250
@@ -34,14 +35,23 @@ class QualityWatch:
     """Takes the quality of each frame. Without a reference it averages and never warns. Belongs to one thread."""
 
     def __init__(self, reference: QualityReference | None = None) -> None:
-        self._reference = reference
+        """`reference` is the station's; a recipe may have one of its own."""
+        self._station = reference
+        self._use(None)
+
+    def _use(self, recipe: Recipe | None) -> None:
+        """Another product looks otherwise: all begins anew."""
+        self._recipe = recipe
+        self._reference = (recipe and recipe.settings.quality) or self._station
         self._seen = 0
         self._mean = (0.0, 0.0, 0.0)
         self.warnings: dict[str, str] = {}
         """What has drifted, in plain words, by the name of the figure."""
 
-    def add(self, found: Quality) -> None:
-        """One more frame: an average of all so far, then one that forgets the oldest."""
+    def add(self, found: Quality, recipe: Recipe | None = None) -> None:
+        """One more frame, inspected by `recipe`: an average of all so far, then one that forgets the oldest."""
+        if recipe is not self._recipe:
+            self._use(recipe)
         self._seen = min(self._seen + 1, FRAMES)
         share = 1 / self._seen
         new = (found.brightness, found.focus, found.clipped)

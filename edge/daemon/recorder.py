@@ -140,14 +140,15 @@ class Recorder:
             self._publish(inspection, done)
             self._watch_quality(inspection)
             self._trial.see(self._bundle.digest, inspection)
-            if self._shadow and inspection.recipe is None:
+            if self._shadow:
                 self._shadow.offer(inspection, self._bundle.digest)
         self._process.see(inspection for inspection in batch if not inspection.golden)
 
     def _watch_quality(self, inspection: Inspection) -> None:
         """After all that matters more, and never part of it."""
         if inspection.frame is not None:
-            self._quality.add(measure_quality(inspection.frame.pixels, self._region(inspection)))
+            found = measure_quality(inspection.frame.pixels, self._region(inspection))
+            self._quality.add(found, inspection.recipe)
             self._life.show_quality(self._quality.average, self._quality.warnings)
 
     def _region(self, inspection: Inspection) -> Region:
@@ -171,7 +172,8 @@ class Recorder:
 
     def _publish(self, inspection: Inspection, done: Recorded) -> None:
         judgement = inspection.judgement
-        log.debug("%s %s %s score %s", inspection.id, inspection.part, judgement.verdict, judgement.score)
+        about = {"inspection": inspection.id, "part": inspection.part, "verdict": judgement.verdict}
+        log.debug("%s %s %s score %s", *about.values(), judgement.score, extra={"fields": about})
         reference = ImageReference(done.image.sha256, done.image.path) if done.image else None
         card = self._bundle.card
         self._publisher.result(

@@ -1,4 +1,7 @@
-"""A second bundle that judges the same frames, for the record alone: slower than the line, it leaves frames out."""
+"""A second bundle that judges the same frames by the same recipe, for the record alone.
+
+It may be slower than the line: then it leaves frames out.
+"""
 
 from __future__ import annotations
 
@@ -16,18 +19,19 @@ import msgspec
 
 from edge.contract.bundle import Bundle
 from edge.contract.lifetime import Closing
+from edge.contract.recipe import Recipe
 from edge.contract.types import Inspection
 from edge.daemon.life import Life
-from edge.errors import BundleError, JournalError
-from edge.inference.shadow import Asked, Said
+from edge.errors import BundleError, ConfigError, JournalError
 from edge.inference.verify import Proof
+from edge.inspection.shadow import Said, ask
 from edge.journal.journal import Journal
 from edge.journal.rows import DROPPED, Shadowed
 
 log = logging.getLogger(__name__)
 
 WAITING = 4
-"""Frames that may wait for the shadow; more are left out, and counted."""
+"""Parts that may wait for the shadow; more are left out, and counted."""
 LOOK_S = 0.1
 KEEP_S = 1.0
 """How often what it said is journaled, in one commit."""
@@ -49,6 +53,10 @@ class Shadow(Closing):
         self._ending = threading.Event()
         self._child: subprocess.Popen[bytes] | None = None
         self._asked_at: float | None = None
+        self._taught: Recipe | None = None
+        """The recipe that its process judges by."""
+        self._unfit: Recipe | None = None
+        """The last one that does not fit it."""
         self._thread = threading.Thread(target=self._work, name="shadow", daemon=True)
 
     def start(self) -> None:
@@ -56,8 +64,11 @@ class Shadow(Closing):
         self._thread.start()
 
     def offer(self, inspection: Inspection, bundle: str) -> None:
-        """A journaled inspection by the bundle of that digest. It is judged when there is time, else counted."""
-        if inspection.frame is not None:
+        """A journaled inspection, with all its frames, by the bundle of that digest.
+
+        It is judged when there is time, else counted.
+        """
+        if inspection.frames:
             try:
                 self._waiting.put_nowait((inspection, bundle))
             except queue.Full:
@@ -93,10 +104,11 @@ class Shadow(Closing):
         self._journal_found()
 
     def _serve(self) -> None:
-        command = [sys.executable, "-P", "-m", "edge.inference.shadow", str(self._bundle.path)]
+        command = [sys.executable, "-P", "-m", "edge.inspection.shadow", str(self._bundle.path)]
         self._child = subprocess.Popen(
             command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
         )
+        self._taught = self._unfit = None
         line = self._answer(b"")
         if not line.startswith(b"{"):  # the reason
             raise BundleError(line.decode(errors="replace").strip())
@@ -113,11 +125,28 @@ class Shadow(Closing):
                 next_s = time.monotonic() + KEEP_S
 
     def _judge(self, inspection: Inspection, bundle: str) -> None:
-        assert inspection.frame is not None
-        pixels = inspection.frame.pixels
-        line = self._answer(msgspec.json.encode(Asked(pixels.shape)) + b"\n", pixels.tobytes())
+        """By the recipe that the inspection was made by."""
+        recipe = inspection.recipe
+        if recipe and not self._fits(recipe):
+            self._keep(inspection, bundle, DROPPED)
+            return
+        line = self._answer(*ask(inspection.frames, recipe, self._taught))
+        self._taught = recipe or self._taught
         said = msgspec.json.decode(line, type=Said)
         self._keep(inspection, bundle, said.verdict.value, said.score, said.kind)
+
+    def _fits(self, recipe: Recipe) -> bool:
+        """Whether the shadow bundle can judge by it; a fault that is shown where it cannot."""
+        if recipe in (self._taught, self._unfit):
+            return recipe is self._taught
+        try:
+            recipe.looks(self._bundle.card)
+        except ConfigError as error:
+            self._unfit = recipe
+            self._life.fault("shadow", f"frames are left out: {error}")
+            return False
+        self._life.fault("shadow", "")
+        return True
 
     def _answer(self, *data: bytes) -> bytes:
         """What the process answers. Raises BundleError when it ended, OSError when it takes nothing."""
@@ -139,7 +168,7 @@ class Shadow(Closing):
         self, inspection: Inspection, bundle: str, said: str, score: float | None = None, kind: str | None = None
     ) -> None:
         """To be journaled; without the frame, which would fill the memory."""
-        found = Shadowed(replace(inspection, frame=None), bundle, self._bundle.digest, said, score, kind)
+        found = Shadowed(replace(inspection, frame=None, frames=()), bundle, self._bundle.digest, said, score, kind)
         with self._guard:
             self._found.append(found)
             self._counts["dropped" if said == DROPPED else "judged"] += 1

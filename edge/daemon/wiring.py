@@ -6,21 +6,25 @@ import itertools
 from collections.abc import Callable, Iterator
 
 from edge.camera import Camera
-from edge.contract.line import PartsConfig, SignalConfig, TriggerConfig
+from edge.contract.line import EncoderConfig, PartsConfig, SignalConfig, TriggerConfig
 from edge.contract.types import State
 from edge.daemon.config import StationConfig
 from edge.daemon.inspector import Inspector
 from edge.daemon.life import WORKING, Life
+from edge.daemon.plc import PlcRecipes
 from edge.errors import CameraError
-from edge.inspection.triggers import FOR_EVER_NS, Times
+from edge.inspection.triggers import MS, Times, way_times
 from edge.line import (
+    Encoder,
     Gate,
+    GpioEncoder,
     GpioOutputs,
     GpioTrigger,
     Health,
     LineSignal,
     Output,
     Outputs,
+    SimulatedEncoder,
     SimulatedOutputs,
     TimedTrigger,
     Timing,
@@ -29,12 +33,11 @@ from edge.line import (
 from edge.line.code import CodeReader
 from edge.line.modbus import ModbusLink, ModbusOutputs, ModbusTrigger
 from edge.line.modbus_client import ModbusClient
+from edge.line.modbus_encoder import ModbusEncoder
 from edge.line.modbus_image import ModbusImage
 from edge.line.modbus_server import ModbusServer
 from edge.line.presence import Presence
 
-MS = 1_000_000
-"""Nanoseconds in a millisecond."""
 SILENCE_S = 1.0
 """Of the line thread, beyond what it may wait for a frame: then the heartbeat stops."""
 
@@ -42,7 +45,8 @@ SILENCE_S = 1.0
 def modbus_link(config: StationConfig) -> ModbusLink | None:
     """The exchange with the PLC, not yet open; None where trigger and signal do without."""
     modbus = config.modbus
-    if modbus is None or "modbus" not in (config.trigger.kind, config.signal.kind):
+    kinds = {config.trigger.kind, config.signal.kind, config.encoder and config.encoder.kind}
+    if modbus is None or not ("modbus" in kinds or modbus.recipes):
         return None
     image = ModbusImage(acknowledged=modbus.results_ack)
     if modbus.role == "server":
@@ -50,19 +54,37 @@ def modbus_link(config: StationConfig) -> ModbusLink | None:
     return ModbusClient(modbus.host, modbus.port, image, modbus.unit, modbus.poll_ms / 1000)
 
 
-def line_signal(config: StationConfig, health: Callable[[], Health], link: ModbusLink | None = None) -> LineSignal:
+def plc_recipes(config: StationConfig, link: ModbusLink | None, life: Life) -> PlcRecipes | None:
+    """The changeovers that the PLC may ask for; None where it may not."""
+    recipes = config.modbus.recipes if config.modbus else {}
+    return PlcRecipes(link.image, recipes, life) if link and recipes else None
+
+
+def belt_encoder(config: EncoderConfig | None, link: ModbusLink | None = None) -> Encoder | None:
+    """What counts how far the belt has gone, not yet open; None where nothing does."""
+    if config is None:
+        return None
+    if config.kind == "gpio" and config.pin_a is not None:
+        return GpioEncoder(config.pin_a, config.pin_b, pull=config.pull, factory=config.factory)
+    if config.kind == "modbus" and link:
+        return ModbusEncoder(link)
+    return SimulatedEncoder(config.per_s)
+
+
+def line_signal(
+    config: StationConfig, health: Callable[[], Health], link: ModbusLink | None = None, encoder: Encoder | None = None
+) -> LineSignal:
     """The signal, not yet open."""
     signal = config.signal
-    timing = Timing(signal.pulse_ms * MS, signal.delay_ms * MS, signal.heartbeat_ms * MS)
-    return Gate(_outputs(signal, link), timing, health)
+    timing = Timing(signal.pulse_ms * MS, signal.delay_ms * MS, signal.delay_counts, signal.heartbeat_ms * MS)
+    return Gate(_outputs(signal, link), timing, health, encoder)
 
 
 def trigger_times(config: StationConfig) -> Times:
     """From a trigger to its frame and its verdict, which is to be there before its part is at the gate."""
     trigger, gate_ms = config.trigger, config.signal.delay_ms
     deadline_ms = min(trigger.deadline_ms, gate_ms or trigger.deadline_ms)
-    window_ns = FOR_EVER_NS if trigger.window_ms is None else trigger.window_ms * MS
-    return Times(deadline_ms * MS, trigger.delay_ms * MS, window_ns)
+    return way_times(deadline_ms * MS, trigger)
 
 
 def trigger_source(config: TriggerConfig, link: ModbusLink | None = None) -> TriggerSource | None:

@@ -20,8 +20,13 @@ log = logging.getLogger(__name__)
 class Examiner:
     """Belongs to the line thread. Each trigger that it is given, or takes, has exactly one inspection."""
 
-    def __init__(self, frames: PartFrames, pipeline: Pipeline, triggers: Triggers, codes: CodeReader | None) -> None:
+    def __init__(
+        self, frames: PartFrames, pipeline: Pipeline, triggers: Triggers, codes: CodeReader | None,
+        *, keep_frames: bool = False,
+    ) -> None:  # fmt: skip
+        """`keep_frames`: an inspection is to have all frames of its part."""
         self._frames, self._pipeline, self._triggers, self._codes = frames, pipeline, triggers, codes
+        self._keep_frames = keep_frames
 
     def next(self) -> Inspection | None:
         """The part of the next frames, as they come: they are its trigger. None where the source has ended."""
@@ -46,7 +51,8 @@ class Examiner:
 
     def fault(self, trigger: Trigger, reason: str, golden: Label | None = None) -> Inspection:
         """The result of a trigger that no frame came for."""
-        log.warning("inspection %d: FAULT: %s", trigger.sequence, reason)
+        about = {"sequence": trigger.sequence, "part": trigger.part}
+        log.warning("inspection %d: FAULT: %s", trigger.sequence, reason, extra={"fields": about})
         return self._pipeline.fault(trigger.sequence, trigger.part, reason, trigger.wall_ns, golden)
 
     def _inspect(
@@ -55,6 +61,8 @@ class Examiner:
         """The code is read once the line has its signal."""
         frame, *more = frames
         inspection = self._pipeline.inspect(trigger.sequence, trigger.part, frame, triggered_ns, more, golden)
+        if self._keep_frames:
+            inspection = replace(inspection, frames=tuple(frames))
         if trigger.part or not self._codes:
             return inspection
         begin_s, found = time.perf_counter(), map(self._codes.read, (each.pixels for each in frames))

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from dataclasses import replace
 
 from edge.camera import Camera
 from edge.contract.types import Frame
 from edge.errors import CameraError
-from edge.inspection.triggers import Trigger
+from edge.inspection.triggers import Trigger, Way
 from edge.line.presence import Presence
 
 
@@ -69,6 +70,8 @@ class PartFrames:
 
     def _after(self, trigger: Trigger, frame: Frame | None) -> Frame | None:
         """`frame` if it was exposed from the trigger's time on, or the next one that was."""
+        if trigger.way and self._camera.live:
+            trigger, frame = self._come(trigger, trigger.way, frame)
         begin_s = max(time.monotonic(), trigger.from_ns / 1e9)
         end_s = min(begin_s + self._timeout_s, trigger.deadline_ns / 1e9)
         if time.monotonic() > end_s:
@@ -81,6 +84,17 @@ class PartFrames:
             late_ms = (frame.monotonic_ns - trigger.until_ns) / 1e6
             raise CameraError(f"the first frame was exposed {late_ms:.0f} ms after the part had moved on")
         return frame
+
+    def _come(self, trigger: Trigger, way: Way, frame: Frame | None) -> tuple[Trigger, Frame | None]:
+        """The belt brings the part; meanwhile frames are looked at, and the last of them may be its own."""
+        while way.arrived_ns is None:
+            if time.monotonic_ns() > trigger.deadline_ns:
+                raise CameraError(f"the belt did not go {way.counts} counts by the deadline; does it stand still?")
+            frame = self._read(self._timeout_s)
+            if frame is None:
+                return trigger, None
+        begin_ns = way.arrived_ns
+        return replace(trigger, from_ns=begin_ns, until_ns=begin_ns + way.window_ns, way=None), frame
 
     def _read(self, timeout_s: float) -> Frame | None:
         self._progress()  # a part may have many

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import secrets
 import sqlite3
+import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
@@ -32,12 +33,13 @@ _BY_REQUEST = """
 
 @dataclass(frozen=True, slots=True)
 class Station:
-    """Whose record it is: its name, its settings as JSON, what the journal may hold, and its clock."""
+    """Whose record it is: its name, its settings as JSON, what the journal may hold, and its clocks."""
 
     name: str
     settings: bytes
     bounds: Bounds
     clock: Callable[[], int]
+    monotonic: Callable[[], int] = time.monotonic_ns
 
     @property
     def recipe(self) -> str:
@@ -62,7 +64,7 @@ class Book:
         self._recipe: tuple[Recipe | None, str] = (None, station.recipe)
         try:
             self._sweep()
-            self.retention = Retention(self._connection, self._images, station.bounds, station.clock)
+            self.retention = Retention(self._connection, self._images, station.bounds, station.clock, station.monotonic)
             self.boot_id = self._boot(boot_id)
             self.reader = JournalReader(folder)
         except BaseException:

@@ -61,19 +61,19 @@ class Journal(Closing):
     @classmethod
     def open(
         cls, folder: Path, *, station: str, settings: bytes = b"", bounds: Bounds = NO_BOUNDS,
-        clock: Callable[[], int] = time.time_ns,
+        clock: Callable[[], int] = time.time_ns, monotonic: Callable[[], int] = time.monotonic_ns,
     ) -> Journal:  # fmt: skip
         """Makes `folder` (0700) if absent, takes it for this process, brings the database up to date, and boots.
 
         `settings` are those that all its inspections are made with, as JSON; `bounds` what `tidy` works towards;
-        `clock` gives Unix time in nanoseconds. Raises JournalError: another okng runs on the folder; it is full,
-        read-only or not a folder; the database is of a newer okng or of another program.
+        `clock` gives Unix time in nanoseconds, `monotonic` one that nobody sets. Raises JournalError: another okng runs
+        on the folder; it is full, read-only or not a folder; the database is of a newer okng or of another program.
         """
         folder = folder.absolute()
         with journal_errors(folder):
             make_folder(folder)
             with journal_errors(folder / FILE):
-                return cls(folder, Station(station, settings, bounds, clock))
+                return cls(folder, Station(station, settings, bounds, clock, monotonic))
 
     @property
     def reader(self) -> JournalReader:

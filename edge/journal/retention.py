@@ -8,6 +8,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from itertools import takewhile
 
+from edge.journal.age import SettledClock
 from edge.journal.images import ImageStore
 from edge.journal.schema import transaction
 
@@ -47,9 +48,12 @@ class Retention:
     """
 
     def __init__(
-        self, connection: sqlite3.Connection, images: ImageStore, bounds: Bounds, clock: Callable[[], int]
-    ) -> None:
+        self, connection: sqlite3.Connection, images: ImageStore, bounds: Bounds, clock: Callable[[], int],
+        monotonic: Callable[[], int],
+    ) -> None:  # fmt: skip
         self._connection, self._images, self._bounds, self._clock = connection, images, bounds, clock
+        newest = connection.execute("SELECT recorded_ns FROM inspections ORDER BY number DESC LIMIT 1").fetchone()
+        self._settled = SettledClock(clock, monotonic, newest and newest[0])
         self._grows = True
         self._finish()
         self._measure_old()
@@ -143,8 +147,9 @@ class Retention:
         """Those of `free` that are too old or too many.
 
         The first one that is young enough ends it: what a clock that was wrong for a while stamped does not go early.
+        And a clock that was set ahead makes nothing old before it has been so for a day.
         """
-        days, most, now_ns = self._bounds.days, self._bounds.inspections, self._clock()
+        days, most, now_ns = self._bounds.days, self._bounds.inspections, self._settled()
         old: list[sqlite3.Row] = []
         if days is not None and free and free[0]["recorded_ns"] < now_ns - days * DAY_NS:
             old = list(takewhile(lambda found: found["recorded_ns"] < now_ns - SLACK * days * DAY_NS, free))

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 from edge.contract.types import Signal, Verdict
 from edge.errors import SignalError, TooLate
+from edge.line.encoder import Encoder
 from edge.line.outputs import Output, Outputs, Told
 from edge.line.panel import Panel
 from edge.line.signal import LineSignal
@@ -40,22 +41,27 @@ class Health:
 class Timing:
     """In nanoseconds: the length of a pulse, the way from trigger to gate, and how often the heartbeat toggles.
 
-    Without `delay_ns` a part's pulse begins with its verdict; with it, so long after its trigger.
+    Without `delay_ns` a part's pulse begins with its verdict; with it, so long after its trigger. `delay_counts` of an
+    encoder may take its place: so far from where the belt was at the trigger.
     """
 
     pulse_ns: int = 50_000_000
     delay_ns: int = 0
+    delay_counts: int = 0
     beat_ns: int = 500_000_000
 
 
 @dataclass(slots=True)
 class _Part:
+    sequence: int
     deadline_ns: int
-    due_ns: int | None
-    """When it is at the gate; None: its verdict is all that it waits for."""
+    waits: bool
+    """Until it is at the gate; False: its verdict is all that it waits for."""
     accept: bool = False
     late: bool = False
     """Its deadline has passed without a verdict."""
+    unfit: str = ""
+    """Why it cannot be accepted, whatever its verdict."""
 
 
 class Gate(LineSignal):
@@ -69,10 +75,15 @@ class Gate(LineSignal):
     be driven.
     """
 
-    def __init__(self, outputs: Outputs, timing: Timing, health: Callable[[], Health]) -> None:
-        """`health` is asked every 20 ms or oftener from a thread of its own, and must not wait."""
+    def __init__(
+        self, outputs: Outputs, timing: Timing, health: Callable[[], Health], encoder: Encoder | None = None
+    ) -> None:
+        """`health` is asked every 20 ms or oftener from a thread of its own, and must not wait.
+
+        `timing.delay_counts` are those of `encoder`, which is open.
+        """
         super().__init__()
-        self._outputs, self._timing, self._health = outputs, timing, health
+        self._outputs, self._timing, self._health, self._encoder = outputs, timing, health, encoder
         self._wake = threading.Condition()
         """Its lock guards all that follows, and the outputs."""
         self._ending = False
@@ -89,6 +100,8 @@ class Gate(LineSignal):
         self._on_their_way: list[tuple[int, int, _Part]] = []
         """(due, order, part) as a heap."""
         self._order = 0
+        self._last_place: int | None = None
+        """Where the belt was when the last part was triggered."""
         self._seen = Health(ready=False, error=False, alive=False)
 
     @property
@@ -113,14 +126,14 @@ class Gate(LineSignal):
 
     def _do_expect(self, sequence: int, triggered_ns: int, deadline_ns: int) -> None:
         with self._wake:
-            part = self._send_off(triggered_ns, deadline_ns)
+            part = self._send_off(sequence, triggered_ns, deadline_ns)
             self._unjudged[sequence] = part
             heapq.heappush(self._deadlines, (part.deadline_ns, sequence))
             self._show()
 
     def _do_pass_over(self, triggered_ns: int) -> None:
         with self._wake:
-            if self._send_off(triggered_ns, triggered_ns).due_ns is None:
+            if not self._send_off(0, triggered_ns, triggered_ns).waits:
                 self._reject_now()
             self._show()
 
@@ -150,30 +163,55 @@ class Gate(LineSignal):
             return TooLate(f"the verdict came {over_ns / 1e6:.0f} ms after its deadline")
         if self._thread is None or not self._thread.is_alive():
             return SignalError("the thread that ends pulses has ended; restart the station")
+        if part.unfit:
+            return SignalError(part.unfit)
         trouble = self._panel.take_trouble() or self._outputs.trouble
         return SignalError(trouble) if trouble else None
 
     def _decide(self, part: _Part | None, accept: bool) -> None:
         """The verdict takes effect: at the gate, or now. The reject of a part that was late is out already."""
-        if part is not None and part.due_ns is not None:
+        if part is not None and part.waits:
             part.accept = accept
         elif part is None or not part.late:
             self._panel.pulse(accept)
 
-    def _send_off(self, triggered_ns: int, deadline_ns: int) -> _Part:
+    def _send_off(self, sequence: int, triggered_ns: int, deadline_ns: int) -> _Part:
         """A part begins its way; one that has a gate is to be judged before it gets there."""
+        if self._encoder and self._timing.delay_counts:
+            return self._follow(self._encoder, _Part(sequence, deadline_ns, True), triggered_ns)
         if not self._timing.delay_ns:
-            return _Part(deadline_ns, None)
+            return _Part(sequence, deadline_ns, False)
         due_ns = triggered_ns + self._timing.delay_ns
-        part = _Part(min(deadline_ns, due_ns), due_ns)
+        part = _Part(sequence, min(deadline_ns, due_ns), True)
+        self._bring(part, due_ns)
+        return part
+
+    def _follow(self, encoder: Encoder, part: _Part, triggered_ns: int) -> _Part:
+        """The part comes to the gate as the belt goes. No two can be at one place: then nobody counts."""
+        place, before = encoder.at(triggered_ns), self._last_place
+        self._last_place = place
+        if place == before:
+            part.unfit = "the belt has not moved since the part before it; check the encoder"
+
+        def reached(at_ns: int) -> None:
+            with self._wake:
+                part.deadline_ns = min(part.deadline_ns, at_ns)
+                if part.sequence in self._unjudged:
+                    heapq.heappush(self._deadlines, (part.deadline_ns, part.sequence))
+                self._bring(part, at_ns)
+                self._wake.notify()
+
+        encoder.call(self._timing.delay_counts, triggered_ns, reached)
+        return part
+
+    def _bring(self, part: _Part, due_ns: int) -> None:
         self._order += 1
         heapq.heappush(self._on_their_way, (due_ns, self._order, part))
-        return part
 
     def _give_up(self, part: _Part) -> None:
         if not part.late:
             part.late = True
-            if part.due_ns is None:
+            if not part.waits:
                 self._reject_now()
 
     def _reject_now(self) -> None:

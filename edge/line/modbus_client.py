@@ -7,7 +7,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from edge.line.modbus import ModbusLink, call_soon
-from edge.line.modbus_image import PLC_BITS, PLC_WORDS, TRIGGER, ModbusImage, part_number
+from edge.line.modbus_image import PLC, PLC_BITS, PLC_WORDS, ModbusImage
 
 if TYPE_CHECKING:
     from pymodbus.client import AsyncModbusTcpClient
@@ -72,14 +72,14 @@ class ModbusClient(ModbusLink):
 
     async def _read(self, client: AsyncModbusTcpClient) -> None:
         """Words last: when TRIGGER has risen, the part's number was there before."""
-        bits = _checked(await client.read_coils(TRIGGER, count=PLC_BITS, device_id=self._unit)).bits
-        words = _checked(await client.read_holding_registers(TRIGGER, count=PLC_WORDS, device_id=self._unit)).registers
-        self.image.receive(bits[0], bits[1], part_number(words))
+        bits = _checked(await client.read_coils(PLC, count=PLC_BITS, device_id=self._unit)).bits
+        words = _checked(await client.read_holding_registers(PLC, count=PLC_WORDS, device_id=self._unit)).registers
+        self.image.receive(bits, words)
 
 
 def _checked(answer: Any) -> Any:
     if answer.isError():
-        raise OSError(f"refuses the exchange ({answer}); check unit, and that coils and registers 0 to 17 are there")
+        raise OSError(f"refuses the exchange ({answer}); check unit, and that coils and registers 0 to 20 are there")
     return answer
 
 

@@ -9,7 +9,7 @@ from ipaddress import ip_address
 from typing import TYPE_CHECKING, Any
 
 from edge.line.modbus import ModbusLink
-from edge.line.modbus_image import PLC_WORDS, RESULTS_ACK, STATION_WORDS, TRIGGER, ModbusImage, part_number
+from edge.line.modbus_image import PLC, PLC_BITS, PLC_WORDS, STATION_WORDS, ModbusImage
 
 if TYPE_CHECKING:
     from pymodbus.server import ModbusTcpServer
@@ -66,10 +66,13 @@ class ModbusServer(ModbusLink):
             stored[:STATION_WORDS] = self.image.show()[1]
         elif values and function in WRITE_WORDS:
             self._registers[address : address + len(values)] = [int(value) for value in values]
+            self._receive()
         elif values and function in WRITE_BITS:
             self._coils[address : address + len(values)] = [bool(value) for value in values]
-            part = part_number(self._registers[TRIGGER : TRIGGER + PLC_WORDS])
-            self.image.receive(self._coils[TRIGGER], self._coils[RESULTS_ACK], part)
+            self._receive()
+
+    def _receive(self) -> None:
+        self.image.receive(self._coils[PLC : PLC + PLC_BITS], self._registers[PLC : PLC + PLC_WORDS])
 
 
 def _guarded(server: type[ModbusTcpServer], allow: set[Any]) -> type[ModbusTcpServer]:

@@ -7,11 +7,12 @@ from pymodbus.client import ModbusTcpClient
 from pymodbus.server import ModbusTcpServer
 from pymodbus.simulator import DataType, SimData, SimDevice
 
-TRIGGER, RESULTS_ACK = 16, 17
+TRIGGER, RESULTS_ACK, CHANGEOVER = 16, 17, 18
+COUNT, RECIPE = 18, 20
 
 
 class Plc:
-    """Bits 0 to 7 and words 0 to 5 are the station's; from 16 on they are its own."""
+    """Bits 0 to 8 and words 0 to 7 are the station's; from 16 on they are its own."""
 
     def acknowledge(self, wait_until):
         """One turn of RESULTS_VALID and RESULTS_ACK; gives the words."""
@@ -32,6 +33,20 @@ class Plc:
         wait_until(lambda: not self.bits()[7])
         return high << 16 | low
 
+    def change_over(self, wait_until, number):
+        """One turn of CHANGEOVER and CHANGEOVER_DONE; gives the recipe in use, and what became of it."""
+        self.write_words(RECIPE, [number])
+        self.write_bit(CHANGEOVER, True)
+        wait_until(lambda: self.bits()[8])
+        words = self.words()[6:8]
+        self.write_bit(CHANGEOVER, False)
+        wait_until(lambda: not self.bits()[8])
+        return words
+
+    def write_count(self, count):
+        """How far the belt has gone by its own counter."""
+        self.write_words(COUNT, [count >> 16, count & 0xFFFF])
+
 
 class PlcAsClient(Plc):
     def __init__(self, port, source=None):
@@ -39,10 +54,10 @@ class PlcAsClient(Plc):
         assert self._client.connect()
 
     def bits(self):
-        return self._client.read_discrete_inputs(0, count=8).bits[:8]
+        return self._client.read_discrete_inputs(0, count=9).bits[:9]
 
     def words(self):
-        return self._client.read_input_registers(0, count=6).registers
+        return self._client.read_input_registers(0, count=8).registers
 
     def write_bit(self, address, level):
         assert not self._client.write_coil(address, level).isError()
@@ -75,10 +90,10 @@ class PlcAsServer(Plc):
     close = stop
 
     def bits(self):
-        return self._bits[:8]
+        return self._bits[:9]
 
     def words(self):
-        return self._words[:6]
+        return self._words[:8]
 
     def write_bit(self, address, level):
         self._bits[address] = level

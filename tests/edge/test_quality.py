@@ -4,6 +4,7 @@ import pytest
 
 from edge.contract.preprocess import Region
 from edge.contract.quality import Quality, QualityReference
+from edge.contract.recipe import Recipe, RecipeSettings
 from edge.daemon.quality import FRAMES, QualityWatch, measure_quality
 from trainer.synthesize.passing import metal, plastic
 
@@ -106,3 +107,14 @@ def test_without_a_reference_it_averages_and_never_warns():
     watch = QualityWatch()
     assert drift(watch, Quality(1, 0, 1)) == set()
     assert watch.average == Quality(1, 0, 1)
+
+
+def test_another_recipe_is_measured_anew_and_against_its_own_reference():
+    dark = Recipe("dark", RecipeSettings(quality=QualityReference(brightness=50, focus=0.2, clipped=0.01)))
+    plain = Recipe("plain", RecipeSettings())
+    watch = QualityWatch(REFERENCE)
+    for recipe, warned in ((None, {"brightness"}), (dark, set()), (plain, {"brightness"}), (dark, set())):
+        for index in range(2 * FRAMES):
+            watch.add(Quality(50, 0.2, 0.01), recipe)
+            assert bool(watch.average) is (index >= FRAMES - 1)
+        assert set(watch.warnings) == warned

@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 
 from edge.contract.cam import Thresholds
-from edge.contract.recipe import KnownPart, Presence, Voting
+from edge.contract.quality import QualityReference
+from edge.contract.recipe import KnownPart, Presence, Voting, WayToCamera
 from edge.errors import ConfigError
 from edge.inspection.recipes import read_recipe, recipe_file
 
@@ -19,6 +20,8 @@ review = "ng"
 voting = {frames = 3, ng = 2}
 golden = {ok = ["good.png"], ng = ["bad.png"]}
 presence = {empty = "good.png", least = 0.1}
+trigger = {delay_counts = 400, window_ms = 20}
+quality = {brightness = 100, focus = 0.2}
 [[regions]]
 name = "head"
 left = 0.1
@@ -55,6 +58,7 @@ def test_a_recipe_has_all_that_its_file_names(folder) -> None:
     assert (settings.review, settings.voting) == ("ng", Voting(3, 2))
     assert [(each.name, each.left, each.height) for each in settings.regions] == [("head", 0.1, 0.4), ("tip", 0.0, 1.0)]
     assert np.array_equal(found.ignore, np.diag([255, 255, 0]))
+    assert (settings.trigger, settings.quality) == (WayToCamera(0, 400, 20), QualityReference(100, 0.2))
     assert (settings.presence, found.empty.shape) == (Presence(str(folder / "good.png"), 0.1), (8, 8))
     assert found.golden == tuple(
         KnownPart(str(folder / f"{name}.png"), label, (folder / f"{name}.png").read_bytes())
@@ -91,6 +95,10 @@ def test_an_empty_file_is_a_recipe_that_changes_nothing(folder) -> None:
         ("golden = {ok = ['good.png', 'cut.png']}", "golden.ok[1]: {folder}/cut.png: the file is cut short"),
         ("golden = {ng = ['absent.png']}", "golden.ng[0] = '{folder}/absent.png': cannot be read"),
         ("golden = {bad = []}", "golden.bad: no such key; allowed here: ok, ng"),
+        ("trigger = {delay_ms = 3, delay_counts = 4}", "trigger: delay_ms = 3 and delay_counts = 4: give one of the"),
+        ("trigger = {delay_counts = -1}", "trigger.delay_counts = -1: expected `int` >= 0"),
+        ("trigger = {kind = 'free'}", "trigger.kind: no such key; allowed here: delay_ms, delay_counts, window_ms"),
+        ("quality = {brightness = 0, focus = 1}", "quality.brightness = 0: expected `float` > 0.0"),
         ("presence = {least = 0.1}", "presence.empty: is missing"),
         ("presence = {empty = 'good.png', least = 0}", "presence.least = 0: expected `float` > 0.0"),
         ("presence = {empty = 'cut.png'}", "presence.empty: {folder}/cut.png: the file is cut short"),

@@ -2,24 +2,34 @@
 
 from __future__ import annotations
 
+import io
 import json
 import threading
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 
+import msgspec
 import numpy as np
 import pytest
 
 from edge.contract.bundle import MODEL, read_bundle
 from edge.contract.cam import Thresholds
+from edge.contract.images import read_image
+from edge.contract.recipe import Recipe, RecipeSettings
 from edge.contract.types import Frame, Inspection, Judgement, Signal, Verdict
 from edge.daemon.life import Life
 from edge.daemon.shadow import WAITING, Shadow
+from edge.inference.judge import Judge
+from edge.inspection.pipeline import PartJudge
+from edge.inspection.recipes import read_recipe
+from edge.inspection.shadow import Said, ask, serve
 from edge.journal.journal import Journal
 from edge.journal.reader import JournalReader
 from edge.journal.rows import DROPPED, Entry, Shadowed
-from edge.wire.requests import Start, Status
-from tests.edge.test_daemon import GATE, ON_START, Running, station_file
+from edge.wire.requests import Changeover, Start, Status, Trigger
+from tests.edge.test_changeover import SCENARIOS, recipes
+from tests.edge.test_daemon import BY_COMMAND, GATE, ON_START, Running, station_file
 from tests.edge.test_rollback import digest
 from tests.edge.variants import write_variant
 
@@ -73,6 +83,67 @@ def test_a_shadow_drives_nothing_and_its_disagreements_are_journaled_and_summari
     assert len(json.loads(okng("journal", "shadow", "--json", "--config", config).out)["disagreements"]) == len(found)
 
 
+@pytest.fixture
+def twin_bundle(bundle, tmp_path) -> Path:
+    """A bundle that judges alike."""
+    return write_variant(bundle, tmp_path / "twin", name="twin")
+
+
+def test_the_shadow_judges_by_the_recipe_in_use(tmp_path, bundle, twin_bundle) -> None:
+    """So one that judges alike differs nowhere, though what its card alone says is otherwise."""
+    folder = recipes(tmp_path / "d", all_ng='thresholds = {ok_below = 0.0, ng_from = 0.0}\nreview = "ng"')
+    camera = f"{(SCENARIOS / 'two-of-three' / 'frames').as_uri()}?loop=true&rate=20"
+    lines = ('recipe = "two-of-three"', f'shadow = "{twin_bundle}"', BY_COMMAND)
+    config = station_file(folder, bundle, camera, *lines, images=False)
+    with Running(config) as daemon:
+        while daemon.station.request(Status())["shadow"]["judged"] == 0:  # it is at work
+            daemon.station.request(Trigger())
+            daemon.collect(len(daemon.results) + 1)
+        daemon.station.request(Changeover("all_ng"))
+        first = len(daemon.results)
+        for _ in range(4):
+            daemon.station.request(Trigger())
+            daemon.collect(len(daemon.results) + 1)
+            told = until_shadowed(daemon, sum(1 for message in daemon.results if message.header.frame_name))
+        assert (told["judged"] > 1, told["disagreements"]) == (True, 0)
+        assert daemon.end() == 0, daemon.log.read_text()
+    verdicts = [message.header.verdict for message in daemon.results[first:]]
+    assert set(verdicts) <= {Verdict.NG, Verdict.FAULT}, "one frame is damaged"
+    with JournalReader(daemon.folder / "journal") as reader:
+        counts = reader.shadow_counts()
+    both = sum(each.inspections for each in counts if (each.verdict, each.said) == ("ng", "ng"))
+    assert both >= verdicts.count(Verdict.NG) > 0
+
+
+def test_a_shadow_is_sent_each_recipe_once_and_judges_as_the_station_does(bundle) -> None:
+    judge, station, asked = Judge(read_bundle(bundle)), [], io.BytesIO()
+    before = None
+    for name in ("two-of-three", "two-of-three", "ignored-place", None, "ignored-place", "two-places", "unsure-is-ng"):
+        recipe = read_recipe(SCENARIOS / name / "recipe.toml") if name else None
+        part = PartJudge(judge, recipe)
+        files = sorted((SCENARIOS / (name or "ignored-place") / "frames").glob("*"))[: part.frames + 1]
+        frames = [Frame(read_image(file), 0, 0, 0) for file in files if "4" not in file.name][: part.frames]
+        station.append(part.judge_part(frames))
+        for data in ask(frames, recipe, before):
+            asked.write(data)
+        before = recipe or before
+    said = io.BytesIO()
+    serve(read_bundle(bundle), io.BytesIO(asked.getvalue()), said)
+    found = [msgspec.json.decode(line, type=Said) for line in said.getvalue().splitlines()]
+    assert [(each.verdict, each.score) for each in found] == [(each.verdict, each.score) for each in station]
+    assert len({each.verdict for each in found}) > 1
+
+
+def test_a_recipe_that_does_not_fit_the_shadow_leaves_its_frames_out_and_is_a_fault_that_is_shown(bundle, journal):
+    life = Life()
+    recipe = Recipe("lost", RecipeSettings(ignore="all.png"), np.full((16, 16), 255, np.uint8))
+    shadow = Shadow(read_bundle(bundle), journal, life)
+    for sequence in (1, 2):
+        shadow._judge(replace(inspection(journal.boot_id, sequence), recipe=recipe), "b" * 64)
+    assert shadow.told()["dropped"] == 2
+    assert "recipe lost: ignore = 'all.png': leaves no place" in life.condition().faults["shadow"]
+
+
 @pytest.mark.slow
 def test_a_shadow_that_does_not_prove_itself_is_a_fault_and_the_station_goes_on(
     tmp_path, bundle, bundle_copy, capture, seal
@@ -94,7 +165,7 @@ def test_a_shadow_that_does_not_prove_itself_is_a_fault_and_the_station_goes_on(
 def inspection(boot: str, sequence: int, verdict: Verdict = Verdict.OK, kind: str | None = None) -> Inspection:
     frame = Frame(np.full((16, 16), sequence % 200, np.uint8), sequence, 1, 1)
     judgement = Judgement(verdict, 0.5, np.zeros((1, 1, 1), np.int8), kind=kind)
-    return Inspection(boot, sequence, f"A-{sequence}", frame, judgement, judgement.signal, 1)
+    return Inspection(boot, sequence, f"A-{sequence}", frame, judgement, judgement.signal, 1, frames=(frame,))
 
 
 @pytest.fixture

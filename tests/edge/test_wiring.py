@@ -20,6 +20,7 @@ from edge.daemon.config import StationConfig
 from edge.daemon.inspector import Inspector
 from edge.daemon.life import Life
 from edge.daemon.wiring import (
+    belt_encoder,
     code_reader,
     line_signal,
     part_ids,
@@ -30,7 +31,7 @@ from edge.daemon.wiring import (
 )
 from edge.inspection.pipeline import Pipeline
 from edge.inspection.triggers import WAITING, Triggers
-from edge.line import LineSignal, Output, TriggerSource
+from edge.line import Encoder, LineSignal, Output, TriggerSource
 from tests.edge.line.contract import wait_until
 
 WAIT_S = 30.0
@@ -62,13 +63,17 @@ class Line:
         patience = Patience(timeout_s=config.camera.timeout_s, reopenings=100_000, backoff_s=0.001, backoff_max_s=0.001)
         self.camera = stack.enter_context(watch_camera(camera_from_uri(config.camera.uri), patience))
         health = station_health(config, self.life, self.camera)
-        self.signal: LineSignal = stack.enter_context(line_signal(config, health))
+        self.encoder: Encoder | None = belt_encoder(config.encoder)
+        if self.encoder:
+            stack.enter_context(self.encoder)
+        self.signal: LineSignal = stack.enter_context(line_signal(config, health, encoder=self.encoder))
         self.source: TriggerSource | None = trigger_source(config.trigger)
         if self.source:
             stack.enter_context(self.source)
         self.inspector = Inspector(
             self.camera, Pipeline(self.judges, self.signal, "3f9a01c2"),
-            Triggers(self.signal, trigger_times(config), part_ids(config.parts, 41)), self.life, self.results,
+            Triggers(self.signal, trigger_times(config), part_ids(config.parts, 41), self.encoder),
+            self.life, self.results,
             free_run=config.trigger.kind == "free", timeout_s=config.camera.timeout_s,
             presence=part_presence(config.trigger), codes=code_reader(config.parts),
         )  # fmt: skip
@@ -101,7 +106,9 @@ class Line:
 @pytest.fixture
 def run(noise_frames):
     @contextmanager
-    def start(trigger: str, signal: str = "", camera: str = "rate=30", parts: str = "") -> Iterator[Line]:
+    def start(
+        trigger: str, signal: str = "", camera: str = "rate=30", parts: str = "", more: str = ""
+    ) -> Iterator[Line]:
         uri = camera if "://" in camera else f"sim://{noise_frames}?{camera}"
         config = msgspec.toml.decode(
             f"""
@@ -112,6 +119,7 @@ def run(noise_frames):
             trigger = {{{trigger}}}
             signal = {{kind = "gpio", {WIRES}, factory = "mock", pulse_ms = 5{signal}}}
             parts = {{{parts}}}
+            {more}
             """,
             type=StationConfig,
         )
@@ -220,6 +228,77 @@ def test_a_frame_that_comes_when_the_part_has_moved_on_is_not_used(run) -> None:
             found.append(line.results.get(timeout=WAIT_S))
         assert "after the part had moved on" in found[-1].judgement.reason
         assert found[-1].frame is None
+
+
+BELT = 'encoder = {kind = "simulated"}'
+
+
+def test_a_frame_is_taken_when_the_belt_has_brought_its_part_before_the_camera(run) -> None:
+    with run(f"{BY_SENSOR}, delay_counts = 100, window_ms = 1000", more=BELT) as line:
+        line.sense()
+        line.encoder.move(99)
+        time.sleep(0.1)  # three frames
+        assert not line.judges.frames
+        before_ns = time.time_ns()
+        line.encoder.move(1)
+        found = line.results.get(timeout=WAIT_S)
+        assert (found.judgement.verdict, found.frame.captured_ns >= before_ns) == (Verdict.OK, True)
+        assert found.triggered_ns < before_ns
+
+
+def test_parts_between_sensor_and_camera_each_get_their_own_frame(run, monkeypatch) -> None:
+    monkeypatch.setattr("edge.line.gate.LATE_NS", 60 * 10**9)  # a busy machine's threads come late
+    with run(f"{BY_SENSOR}, delay_counts = 100", ", delay_counts = 200", more=BELT) as line:
+        moved_ns = []
+        for _ in range(5):
+            line.sense()
+            moved_ns.append(time.time_ns())
+            line.encoder.move(40)
+        for _ in range(5):
+            time.sleep(0.05)
+            moved_ns.append(time.time_ns())
+            line.encoder.move(40)
+        found = [line.results.get(timeout=WAIT_S) for _ in range(5)]
+        assert [each.judgement.verdict for each in found] == [Verdict.OK] * 5
+        assert all(each.frame.captured_ns >= moved_ns[index + 2] for index, each in enumerate(found))
+        wait_until(lambda: line.rises(Output.PASS) == 5)
+        assert line.rises(Output.REJECT) == 0
+
+
+def test_a_belt_that_stands_still_is_a_fault_at_the_deadline_and_the_next_part_is_judged(run) -> None:
+    with run(f"{BY_SENSOR}, delay_counts = 100, deadline_ms = 200", more=BELT) as line:
+        line.sense()
+        line.encoder.move(50)
+        found = line.results.get(timeout=WAIT_S)
+        assert (found.judgement.verdict, found.signal) == (Verdict.FAULT, Signal.REJECT)
+        assert found.judgement.reason == "the belt did not go 100 counts by the deadline; does it stand still?"
+        wait_until(lambda: line.rises(Output.REJECT) == 1)
+        wait_until(lambda: line.level(Output.READY))
+        line.sense()
+        line.encoder.move(100)
+        assert line.results.get(timeout=WAIT_S).signal is Signal.ACCEPT
+        assert line.results.empty()
+
+
+def test_parts_that_are_not_taken_are_counted_and_rejected_where_the_belt_brings_them(run) -> None:
+    with run(f"{BY_SENSOR}, delay_counts = 10", ", delay_counts = 100", more=BELT) as line:
+        line.inspector.stop("stopped by command")
+        line.sense()
+        wait_until(lambda: line.life.condition().untaken == {"missed": 1})
+        assert line.rises(Output.REJECT) == 0
+        line.encoder.move(100)
+        wait_until(lambda: line.rises(Output.REJECT) == 1)
+        line.inspector.start()
+        for _ in range(WAITING + 3):  # none gets its frame before the belt moves
+            line.inspector.trigger()
+            line.encoder.move(0)
+        wait_until(lambda: line.life.condition().untaken.get("overrun", 0) >= 2)
+        line.encoder.move(100)
+        for _ in range(line.life.condition().triggers):
+            line.results.get(timeout=WAIT_S)
+        now = line.life.condition()
+        assert now.triggers + sum(now.untaken.values()) == WAITING + 4
+        wait_until(lambda: line.results.empty())
 
 
 def test_a_timed_trigger_inspects_at_its_period(run) -> None:

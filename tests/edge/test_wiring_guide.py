@@ -9,7 +9,20 @@ import msgspec
 import pytest
 
 from edge.daemon.config import StationConfig
-from edge.line.modbus_image import BITS, RESULTS_ACK, RESULTS_VALID, TRIGGER, TRIGGER_ACK, VERDICTS, WAITING
+from edge.inspection.triggers import WAITING as TRIGGERS_WAITING
+from edge.line.modbus_encoder import BACK, LEAP
+from edge.line.modbus_image import (
+    BITS,
+    CHANGEOVER,
+    CHANGEOVER_DONE,
+    RESULTS_ACK,
+    RESULTS_VALID,
+    TRIGGER,
+    TRIGGER_ACK,
+    VERDICTS,
+    WAITING,
+    Changed,
+)
 
 GUIDE = (Path(__file__).parents[2] / "docs/wiring.md").read_text()
 STATION = """
@@ -37,8 +50,12 @@ def test_the_modbus_table_is_what_the_code_does() -> None:
         f"| {outputs} |",
         f"| {RESULTS_VALID} RESULTS_VALID |",
         f"| {TRIGGER_ACK} TRIGGER_ACK |",
-        f"coil {TRIGGER} TRIGGER, coil {RESULTS_ACK} RESULTS_ACK",
+        f"| {CHANGEOVER_DONE} CHANGEOVER_DONE |",
+        f"coil {TRIGGER} TRIGGER, coil {RESULTS_ACK} RESULTS_ACK, coil {CHANGEOVER} CHANGEOVER",
+        f"goes back by more than {BACK} or forward by more than {LEAP:,}",
         f"| its verdict: {', '.join(f'{number} {verdict.upper()}' for verdict, number in VERDICTS.items())} |",
         f"While {WAITING} results wait",
+        f"{TRIGGERS_WAITING} parts may be between sensor and camera",
+        ", ".join(f"{each.value} {each.name.lower()}" for each in Changed if each),
     ):
         assert said in GUIDE

@@ -209,6 +209,8 @@ def test_stop_is_clean(machine, lab):
     said = lab.log().removeprefix(before)
     assert "preoperational: stopping" in said
     assert not [word for word in ("FAULT", "WARNING", "ERROR", "Traceback") if word in said], said
+    by_field = machine.run("journalctl", "-o", "cat", "OKNG_STATION=lab", "OKNG_STATE=preoperational").stdout
+    assert "preoperational: stopping" in by_field
 
 
 @pytest.mark.parametrize("doing", ["okng run", "edge.inference.verify"])

@@ -20,6 +20,12 @@ IMAGE = 5_000
 class Clock:
     def __init__(self) -> None:
         self.now = 400 * DAY_NS
+        self.set_by = 0
+
+    def set(self, ahead_ns: int) -> None:
+        """As a person, or NTP, sets it: no time goes by."""
+        self.now += ahead_ns
+        self.set_by += ahead_ns
 
     def __call__(self) -> int:
         return self.now
@@ -36,7 +42,9 @@ def filled(tmp_path, make_entry, clock):
     opened = []
 
     def make(bounds: Bounds, verdicts: list[Verdict]) -> Journal:
-        journal = Journal.open(tmp_path / "journal", station="one", bounds=bounds, clock=clock)
+        journal = Journal.open(
+            tmp_path / "journal", station="one", bounds=bounds, clock=clock, monotonic=lambda: clock.now - clock.set_by
+        )
         opened.append(journal)
         entries = [make_entry(journal.boot_id, number, verdict) for number, verdict in enumerate(verdicts, 1)]
         for entry in entries:
@@ -116,11 +124,47 @@ def test_the_too_old_go(filled, clock, make_entry) -> None:
 
 def test_what_a_wrong_clock_stamped_after_younger_ones_does_not_go_early(filled, clock, make_entry) -> None:
     journal = filled(Bounds(days=10), [Verdict.NG] * 2)
-    now, clock.now = clock.now, 5
+    clock.set(-390 * DAY_NS)
     journal.record([make_entry(journal.boot_id, 3)])
-    clock.now = now
+    clock.set(390 * DAY_NS)
+    for _ in range(2):
+        journal.tidy()
+        assert sequences(journal) == [1, 2, 3]
+        clock.now += 2 * DAY_NS
+
+
+def test_a_clock_that_is_set_ahead_makes_nothing_old_before_a_day_is_over(filled, clock, make_entry) -> None:
+    journal = filled(Bounds(days=10), [Verdict.NG] * 2)
+    clock.set(100 * DAY_NS)
+    for _ in range(3):
+        journal.tidy()
+        clock.now += DAY_NS // 4
+    assert sequences(journal) == [1, 2]
+    clock.set(-100 * DAY_NS)
+    clock.now += DAY_NS
     journal.tidy()
-    assert sequences(journal) == [1, 2, 3]
+    assert sequences(journal) == [1, 2], "it was set right again"
+    clock.set(100 * DAY_NS)
+    for _ in range(2):
+        journal.tidy()
+        clock.now += DAY_NS
+    journal.tidy()
+    assert sequences(journal) == [], "it has stayed so"
+
+
+def test_a_clock_that_was_set_ahead_while_the_station_was_off_makes_nothing_old_at_once(
+    filled, clock, tmp_path
+) -> None:
+    filled(Bounds(days=10), [Verdict.NG] * 2).close()
+    clock.set(100 * DAY_NS)
+    again = filled(Bounds(days=10), [])
+    again.tidy()
+    assert sequences(again) == [1, 2]
+    clock.now += 2 * DAY_NS
+    again.tidy()
+    clock.now += 2 * DAY_NS
+    again.tidy()
+    assert sequences(again) == []
 
 
 def test_images_go_before_rows_and_their_checksum_stays(filled) -> None:

@@ -174,7 +174,7 @@ def test_a_peer_that_is_not_allowed_is_cut_off():
         allowed, stranger = PlcAsClient(link.port, ("127.0.0.2", 0)), PlcAsClient(link.port)
         with pytest.raises((ModbusException, OSError)):
             stranger.bits()
-        assert allowed.bits() == [False] * 8
+        assert allowed.bits() == [False] * 9
         allowed.close()
 
 
