@@ -28,8 +28,9 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
+from typing import Self
 
 import zmq
 
@@ -48,7 +49,7 @@ from edge.wire.requests import ErrorCode, Load
 ROOT = Path(__file__).parents[1]
 POWERCUT = ROOT.parent / "shared" / "lab" / "powercut"
 JOURNAL = 'images = "all"\nimage_format = "jpeg"\nkeep_gb = 0.1'
-READY_S = 120.0
+READY_S = 300.0
 AFTER_S = (0.0, 2.0)
 """From READY, or from a cut's first published result, to the end."""
 EARLY, LOADS = 5, 3
@@ -67,60 +68,41 @@ def prepare(work: Path) -> list[Path]:
     return [first, second]
 
 
-class Ran:
-    """A station in `work`, its journal in `folder`; `say` is told what it acknowledges, as lines.
+class Witness:
+    """Listens to the station in `work`, and `say`s what it acknowledges, as lines.
 
     "row ID SHA256" is a result that came; "asked DIGEST" and "active DIGEST" are of `load` and its answer.
     """
 
-    def __init__(self, work: Path, folder: Path, say: Callable[[str], None], *, loads: bool) -> None:
-        """`loads`: it takes over bundles meanwhile."""
-        self._say, self._work, self._loads = say, work, loads
-        camera = f"{(work / 'frames').as_uri()}?loop=true"
-        self._config = write_station(work, camera, JOURNAL, journal_folder=folder)
-        self._done = threading.Event()
+    def __init__(self, work: Path, say: Callable[[str], None], *, loads: bool) -> None:
+        """`loads`: it has the station take over bundles meanwhile."""
+        self._work, self._say = work, say
+        self.done = threading.Event()
+        """Set: the station sends no more."""
+        self._context = zmq.Context()
+        self._results = self._context.socket(zmq.SUB)
+        self._results.subscribe(b"verdict")
+        self._results.set_hwm(0)
+        self._results.connect(f"ipc://{work}/r")
+        self._threads = [threading.Thread(target=work) for work in (self._listen, self._load)[: 1 + loads]]
 
-    @contextmanager
-    def started(self) -> Iterator[subprocess.Popen[bytes]]:
-        """The daemon, listened to; it is killed at the end, and all that it sent is taken."""
-        with zmq.Context() as context, context.socket(zmq.SUB) as results, (self._work / "log").open("ab") as log:
-            results.subscribe(b"verdict")
-            results.set_hwm(0)
-            results.connect(f"ipc://{self._work}/r")
-            with notified(self._work / "notify") as self._ready:
-                environment = {**os.environ, "NOTIFY_SOCKET": str(self._work / "notify")}
-                command = [sys.executable, "-m", "edge.cli", "run", "--config", str(self._config)]
-                process = subprocess.Popen(command, stderr=log, env=environment, cwd=ROOT)
-                threads = [threading.Thread(target=self._listen, args=(results,))]
-                if self._loads:
-                    threads.append(threading.Thread(target=self._load))
-                for thread in threads:
-                    thread.start()
-                try:
-                    yield process
-                finally:
-                    process.kill()
-                    process.wait()
-                    self._done.set()
-                    for thread in threads:
-                        thread.join()
+    def __enter__(self) -> Self:
+        for thread in self._threads:
+            thread.start()
+        return self
 
-    def wait_ready(self, process: subprocess.Popen[bytes]) -> None:
-        """Raises OkngError with its last words when it does not become so."""
-        end_s = time.monotonic() + READY_S
-        while process.poll() is None and time.monotonic() < end_s:
-            try:
-                if b"READY=1" in self._ready.recv(4096):
-                    return
-            except TimeoutError:
-                pass
-        raise OkngError(f"the station did not start again: {(self._work / 'log').read_text()[-500:]}")
+    def __exit__(self, *_: object) -> None:
+        """Takes what is still under way."""
+        self.done.set()
+        for thread in self._threads:
+            thread.join()
+        self._context.destroy(linger=0)
 
-    def _listen(self, results: zmq.Socket[bytes]) -> None:
-        while results.poll(QUIET_MS) or not self._done.is_set():
-            if not results.poll(0):
+    def _listen(self) -> None:
+        while self._results.poll(QUIET_MS) or not self.done.is_set():
+            if not self._results.poll(0):
                 continue
-            message = decode_message(results.recv_multipart())
+            message = decode_message(self._results.recv_multipart())
             assert isinstance(message, ResultMessage)
             image = message.header.image
             self._say(f"row {message.header.id} {image.sha256 if image else '-'}")
@@ -138,13 +120,13 @@ class Ran:
     def _loaded(self, station: Station, bundle: Bundle) -> bool:
         """Asks until there is an answer; False where the station is gone. Raises CommandRefused."""
         name = new_id()
-        while not self._done.is_set():
+        while not self.done.is_set():
             try:
                 station.request(Load(str(bundle.path)), request_id=name, timeout_s=QUIET_MS / 1000)
             except CommandRefused as error:
                 if error.code != ErrorCode.BUSY:
                     raise
-                self._done.wait(QUIET_MS / 1000)
+                self.done.wait(QUIET_MS / 1000)
             except WireError:
                 continue
             else:
@@ -152,14 +134,37 @@ class Ran:
         return False
 
 
+def station(work: Path, folder: Path) -> list[str]:
+    """The command that runs it, its journal in `folder`."""
+    config = write_station(work, f"{(work / 'frames').as_uri()}?loop=true", JOURNAL, journal_folder=folder)
+    return [sys.executable, "-m", "edge.cli", "run", "--config", str(config)]
+
+
 @contextmanager
-def notified(path: Path) -> Iterator[socket.socket]:
-    """What systemd would listen on."""
-    path.unlink(missing_ok=True)
-    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as listener:
-        listener.bind(str(path))
+def started(work: Path, folder: Path) -> Iterator[Callable[[], None]]:
+    """The daemon; it is killed at the end. What is given waits until it is READY, as systemd would."""
+    notify = work / "notify"
+    notify.unlink(missing_ok=True)
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as listener, (work / "log").open("ab") as log:
+        listener.bind(str(notify))
         listener.settimeout(0.1)
-        yield listener
+        environment = {**os.environ, "NOTIFY_SOCKET": str(notify)}
+        process = subprocess.Popen(station(work, folder), stderr=log, env=environment, cwd=ROOT)
+
+        def wait_ready() -> None:
+            """Raises OkngError with its last words when it does not become so."""
+            end_s = time.monotonic() + READY_S
+            while process.poll() is None and time.monotonic() < end_s:
+                with suppress(TimeoutError):
+                    if b"READY=1" in listener.recv(4096):
+                        return
+            raise OkngError(f"the station did not start again: {(work / 'log').read_text()[-500:]}")
+
+        try:
+            yield wait_ready
+        finally:
+            process.kill()
+            process.wait()
 
 
 def wrong(folder: Path, lines: Sequence[str]) -> list[str]:
@@ -210,13 +215,13 @@ def kill(work: Path, rounds: int, seed: int = 0, *, tell: bool = False) -> dict[
     found: list[str] = []
     prepare(work)
     for number in range(rounds):
-        ran = Ran(work, folder, said.append, loads=number % LOADS == 0)
-        with ran.started() as process:
+        witness = Witness(work, said.append, loads=number % LOADS == 0)
+        with witness, started(work, folder) as wait_ready:
             if number % EARLY == EARLY - 1:
                 time.sleep(dice.uniform(0, statistics.median(starts_s)))
             else:
                 began = time.monotonic()
-                ran.wait_ready(process)
+                wait_ready()
                 starts_s.append(time.monotonic() - began)
                 time.sleep(dice.uniform(*AFTER_S))
         bad = wrong(folder, said)
@@ -250,12 +255,19 @@ def cut(work: Path, rounds: int, program: Path) -> dict[str, object]:
 
 
 def write(work: Path, disk: Path) -> None:
-    """What a power cut interrupts: runs a station with its journal on `disk`, for ever."""
-    loads = random.randrange(LOADS) == 0
-    ran = Ran(work, disk / "journal", lambda line: print(line, flush=True), loads=loads)
-    with ran.started() as process:
-        ran.wait_ready(process)
-        process.wait()
+    """What a power cut interrupts: becomes a station with its journal on `disk`; its child says what it acknowledges.
+
+    So whoever waits for this process to end waits for the one that has files open on the disk.
+    """
+    parent = os.getpid()
+    if os.fork():
+        with (work / "log").open("ab") as log:
+            os.dup2(log.fileno(), 1)
+            os.dup2(log.fileno(), 2)
+            os.execv(sys.executable, station(work, disk / "journal"))
+    with Witness(work, lambda line: print(line, flush=True), loads=random.randrange(LOADS) == 0):
+        while os.getppid() == parent:
+            time.sleep(QUIET_MS / 1000)
 
 
 def no_cuts(program: Path) -> str:

@@ -17,7 +17,6 @@ with a limit. A source of triggers has one, and so has Modbus; they hand on what
 from __future__ import annotations
 
 import logging
-import queue
 import signal
 import threading
 import time
@@ -29,8 +28,7 @@ from typing import TYPE_CHECKING
 import zmq
 
 from edge.camera import Camera
-from edge.contract.bundle import Bundle, read_bundle
-from edge.contract.events import Event
+from edge.contract.bundle import read_bundle
 from edge.contract.signature import read_public_key
 from edge.contract.types import Inspection, State
 from edge.daemon.activator import Activator
@@ -47,6 +45,7 @@ from edge.daemon.loader import Loader, settle
 from edge.daemon.opening import image_rule, open_journal, refused_changeover, station_camera, station_recipe, wire_guard
 from edge.daemon.quality import QualityWatch
 from edge.daemon.recorder import Recorder
+from edge.daemon.results import Results
 from edge.daemon.schedule import Schedule
 from edge.daemon.shadow import Shadow
 from edge.daemon.systemd import Notifier
@@ -73,7 +72,6 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-RESULTS_WAITING = 256
 LOOK_S = 0.3
 STUCK_S = 30.0
 """A thread silent for longer is stuck, where systemd says nothing else."""
@@ -157,7 +155,7 @@ class Daemon:
         config, life = self._config, self._life
         ids = part_ids(config.parts, journal.reader.newest())
         triggers = Triggers(self._line, trigger_times(config), ids)
-        results: queue.Queue[Inspection | Bundle | Event] = queue.Queue(RESULTS_WAITING)
+        results = Results()
         free_run, recipe, known = config.trigger.kind == "free", pipeline.judge.recipe, config.interlock
         guard = Guard(Interlock(judge.bundle, recipe), Schedule(known.at, known.every_h), known.parts)
         if refused := refused_changeover(journal):

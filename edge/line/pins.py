@@ -20,7 +20,9 @@ def pin_factory(name: FactoryName) -> Any:
     if name == "mock":
         from gpiozero.pins.mock import MockFactory
 
-        return MockFactory()
+        from edge.line.mock_pin import ForgetfulPin
+
+        return MockFactory(pin_class=ForgetfulPin)
     try:  # gpiozero's default would fall back to other drivers with no more than a warning
         from gpiozero.pins.lgpio import LGPIOFactory
     except ImportError as error:
