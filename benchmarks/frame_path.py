@@ -45,6 +45,7 @@ from edge.daemon.inspector import Inspector
 from edge.daemon.life import Life
 from edge.daemon.quality import QualityWatch
 from edge.daemon.recorder import Recorder
+from edge.daemon.results import Results
 from edge.daemon.trial import Trial
 from edge.inference.engine import Engine
 from edge.inference.judge import Judge
@@ -115,7 +116,7 @@ def running(
     folder: Path, bundle: Bundle, camera: Camera, moments: Moments, *, policy: ImagePolicy, commit_s: float = 0.0
 ) -> Iterator[tuple[zmq.Socket[bytes], Inspector]]:
     """The daemon's threads over `camera`, their journal in `folder`; a subscriber to `result`, and the line."""
-    life, results = Life(), queue.Queue[Any](256)
+    life, results = Life(), Results()
     with ExitStack() as stack:
         context = stack.enter_context(zmq.Context())
         journal = stack.enter_context(Journal.open(folder / "journal", station="bench"))
@@ -125,7 +126,7 @@ def running(
         subscriber.subscribe(Topic.RESULT.value)
         subscriber.connect(publisher.address)
         stack.enter_context(camera)
-        pipeline = TimedPipeline(Judge(bundle), NoSignal(), journal.boot_id, 60.0)
+        pipeline = TimedPipeline(Judge(bundle), stack.enter_context(NoSignal()), journal.boot_id, 60.0)
         inspector = Inspector(camera, pipeline, Triggers(), life, results, free_run=True, timeout_s=2.0)
         recorder = Recorder(
             results, journal, publisher, bundle, life, QualityWatch(), Trial(bundle.digest, None), None,
@@ -135,8 +136,8 @@ def running(
         record = moments.after("journaled", journal.record)
         journal.record = lambda entries: (time.sleep(commit_s), record(entries))[1]  # type: ignore[method-assign]
         publisher.result = moments.after("published", publisher.result)  # type: ignore[method-assign]
-        line = threading.Thread(target=inspector.run)
-        threads = [line, threading.Thread(target=lambda: recorder.run(line))]
+        line = threading.Thread(target=inspector.run, name="line")
+        threads = [line, threading.Thread(target=lambda: recorder.run(line), name="record")]
         inspector.start()
         for thread in threads:
             thread.start()
@@ -157,6 +158,8 @@ def path(folder: Path, bundle: Bundle, frames: Sequence[Pixels], count: int, pol
     shelf, moments = Shelf(), Moments()
     with running(folder, bundle, shelf, moments, policy=policy) as (subscriber, _):
         for number in range(-WARM_UP, count):
+            if number == 0:
+                began_cpu_s, bare.cpu_s = time.process_time(), 0.0
             pixels = frames[number % len(frames)]
             found = bare.measure(pixels) if number % 2 else {}  # whoever is second finds the frame in the cache
             moments.at.clear()
@@ -169,7 +172,8 @@ def path(folder: Path, bundle: Bundle, frames: Sequence[Pixels], count: int, pol
             found |= {name: at - began for name, at in moments.at.items()} | {"path": ended - began}
             for name, seconds in found.items() if number >= 0 else ():
                 taken.setdefault(name, []).append(seconds * 1e3)
-    return summary(taken)
+        cpu_ms = (time.process_time() - began_cpu_s - bare.cpu_s) * 1e3 / count
+    return summary(taken) | {"cpu_ms": round(cpu_ms, 3)}
 
 
 def summary(taken: dict[str, list[float]]) -> dict[str, Any]:
@@ -181,7 +185,7 @@ def summary(taken: dict[str, list[float]]) -> dict[str, Any]:
     return {f"{name}_ms": round(statistics.median(values), 3) for name, values in taken.items()} | {
         "ratio": round(float(np.median(paths / parts)), 2),
         "ratio_with_sync": round(float(np.median(paths / with_sync)), 2),
-        "p99_by_median": round(tail / statistics.median(paths), 2),
+        "p99_by_median": round(tail / float(np.median(paths)), 2),
         "bare_p99_by_median": round(float(np.quantile(parts, 0.99) / np.median(parts)), 2),
     }
 
@@ -192,9 +196,12 @@ class Bare:
     def __init__(self, bundle: Bundle, folder: Path) -> None:
         self._bundle, self._engine = bundle, Engine(bundle.model)
         self._file = (folder / "bare").open("wb", buffering=0)
+        self.cpu_s = 0.0
+        """What all this has taken of a processor."""
 
     def measure(self, pixels: Pixels) -> dict[str, float]:
         """Seconds for each; `cam` is what a viewer pays to lay the map over the frame."""
+        began_cpu_s = time.thread_time()
         spec, output, kinds = self._bundle.card.preprocess, self._bundle.card.output, self._bundle.card.kinds
         moments = [time.perf_counter()]
         cv2.resize(pixels, (spec.width, spec.height), interpolation=cv2.INTER_AREA)
@@ -209,6 +216,7 @@ class Bare:
         logits = ng_map(dequantise(units, output.scale, output.zero_point), kinds)
         heatmap(logits, spec, *pixels.shape[:2])
         moments.append(time.perf_counter())
+        self.cpu_s += time.thread_time() - began_cpu_s
         return dict(zip(("resize", "preprocess", "invoke", "sync", "cam"), np.diff(moments).tolist(), strict=True))
 
 
