@@ -54,6 +54,8 @@ AFTER_S = (0.0, 2.0)
 """From READY, or from a cut's first published result, to the end."""
 EARLY, LOADS = 5, 3
 """Each so-many-th kill comes before READY; each so-many-th time bundles are taken over meanwhile."""
+ON_ONE_DISK = 25
+"""Power cuts."""
 QUIET_MS = 300
 
 
@@ -77,6 +79,7 @@ class Witness:
     def __init__(self, work: Path, say: Callable[[str], None], *, loads: bool) -> None:
         """`loads`: it has the station take over bundles meanwhile."""
         self._work, self._say = work, say
+        self._heard = threading.Event()
         self.done = threading.Event()
         """Set: the station sends no more."""
         self._context = zmq.Context()
@@ -104,11 +107,15 @@ class Witness:
                 continue
             message = decode_message(self._results.recv_multipart())
             assert isinstance(message, ResultMessage)
+            self._heard.set()
             image = message.header.image
             self._say(f"row {message.header.id} {image.sha256 if image else '-'}")
 
     def _load(self) -> None:
-        """Has it take over one bundle after the other."""
+        """Has it take over one bundle after the other, from its first result on."""
+        while not self._heard.wait(QUIET_MS / 1000):
+            if self.done.is_set():
+                return
         bundles = [read_bundle(self._work / name) for name in ("second", "first")]
         with Station(f"ipc://{self._work}/r", f"ipc://{self._work}/c", topics=()) as station:
             for bundle in itertools.cycle(bundles):
@@ -235,23 +242,31 @@ def kill(work: Path, rounds: int, seed: int = 0, *, tell: bool = False) -> dict[
     }  # fmt: skip
 
 
-def cut(work: Path, rounds: int, program: Path) -> dict[str, object]:
-    """So many power cuts."""
+def cut(work: Path, rounds: int, program: Path, seed: int = 0, *, tell: bool = False) -> dict[str, object]:
+    """So many power cuts, each disk made anew after `ON_ONE_DISK` of them."""
     prepare(work)
+    cuts, found, kinds = 0, list[str](), Counter[str]()
+    for number, start in enumerate(range(0, rounds, ON_ONE_DISK)):
+        said = work / "said"
+        said.write_text("")
+        done = _cut(work, min(ON_ONE_DISK, rounds - start), program, seed + number)
+        counts = re.search(r"cuts (\d+), acknowledged \d+, cuts with loss or damage (\d+)", done.stdout)
+        cuts += int(counts[1]) if counts else 0
+        kinds.update(line.split()[0] for line in said.read_text().splitlines())
+        if done.returncode:
+            found += (done.stdout + done.stderr).splitlines()[-10:]
+        if tell:
+            print(f"cut {cuts}: {kinds.total()} acknowledged; wrong: {found[:3]}", flush=True)
+    return {"cuts": cuts, "results": kinds["row"], "changes_of_bundle": kinds["active"], "wrong": found}
+
+
+def _cut(work: Path, rounds: int, program: Path, seed: int) -> subprocess.CompletedProcess[str]:
     this = f"{shlex.quote(sys.executable)} -m benchmarks.kills"
     command = [
-        str(program), "--rounds", str(rounds), "--size", "512M", "--after", *map(str, AFTER_S),
+        str(program), "--rounds", str(rounds), "--size", "512M", "--seed", str(seed), "--after", *map(str, AFTER_S),
         "--writer", f"{this} --write {work} {{dir}}", "--checker", f"{this} --check {work} {{dir}} {{acked}}",
     ]  # fmt: skip
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
-    said = re.search(r"cuts (\d+), acknowledged (\d+), cuts with loss or damage (\d+)", done.stdout)
-    if not said:
-        return {"cuts": 0, "wrong": [(done.stdout + done.stderr)[-1000:]]}
-    kinds = Counter(line.split()[0] for line in (work / "said").read_text().splitlines())
-    return {
-        "cuts": int(said[1]), "results": kinds["row"], "changes_of_bundle": kinds["active"],
-        "wrong": done.stderr.splitlines()[-10:] if int(said[3]) else [],
-    }  # fmt: skip
+    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
 
 
 def write(work: Path, disk: Path) -> None:
@@ -282,6 +297,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--kills", type=int, default=200)
     parser.add_argument("--cuts", type=int, default=200)
+    parser.add_argument("--seed", type=int, default=0, help="of the moments")
     parser.add_argument("--powercut", type=Path, default=POWERCUT)
     parser.add_argument("--write", type=Path, nargs=2, help=argparse.SUPPRESS)
     parser.add_argument("--check", type=Path, nargs=3, help=argparse.SUPPRESS)
@@ -298,12 +314,12 @@ def main() -> int:
     outcome: dict[str, object] = {}
     if options.kills:
         with tempfile.TemporaryDirectory() as work:
-            outcome["kill_9"] = kill(Path(work), options.kills, tell=True)
+            outcome["kill_9"] = kill(Path(work), options.kills, options.seed, tell=True)
     if options.cuts and (reason := no_cuts(options.powercut)):
         print(f"no power cuts: {reason}")
     elif options.cuts:
         with tempfile.TemporaryDirectory() as work:
-            outcome["power_cut"] = cut(Path(work), options.cuts, options.powercut)
+            outcome["power_cut"] = cut(Path(work), options.cuts, options.powercut, options.seed, tell=True)
     print(json.dumps(outcome))
     return int(any(each["wrong"] for each in outcome.values()))
 
