@@ -185,6 +185,7 @@ def summary(taken: dict[str, list[float]]) -> dict[str, Any]:
     return {f"{name}_ms": round(statistics.median(values), 3) for name, values in taken.items()} | {
         "ratio": round(float(np.median(paths / parts)), 2),
         "ratio_with_sync": round(float(np.median(paths / with_sync)), 2),
+        "ratio_quiet": round(float(np.quantile(paths, 0.1) / np.quantile(parts, 0.1)), 2),
         "p99_by_median": round(tail / float(np.median(paths)), 2),
         "bare_p99_by_median": round(float(np.quantile(parts, 0.99) / np.median(parts)), 2),
     }

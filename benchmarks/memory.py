@@ -38,8 +38,6 @@ class Sample:
 
     at_s: float
     resident_kb: int
-    anonymous_kb: int
-    """What of it is no file's."""
     files: int
     threads: int
 
@@ -54,7 +52,8 @@ class Found:
     resident_mb: float
     """In the middle of the time after the warm-up."""
     slope_mb_per_hour: float
-    anonymous_mb_per_hour: float
+    floor_mb_per_hour: float
+    """Of the least resident memory of each minute: frames under way come and go, what is kept stays."""
     files_first: int
     files_last: int
     files_most: int
@@ -108,7 +107,7 @@ def sample(pid: int, at_s: float) -> Sample:
         lines = Path(f"/proc/{pid}/status").read_text().splitlines()
         values = {name: rest.split()[0] for name, _, rest in (line.partition(":") for line in lines) if rest.split()}
         files = sum(1 for _ in Path(f"/proc/{pid}/fd").iterdir())
-        return Sample(at_s, int(values["VmRSS"]), int(values["RssAnon"]), files, int(values["Threads"]))
+        return Sample(at_s, int(values["VmRSS"]), files, int(values["Threads"]))
     except (OSError, KeyError):
         raise OkngError("the daemon has ended; its log says why") from None
 
@@ -121,11 +120,23 @@ def found(samples: Sequence[Sample], results: int, took_s: float) -> Found:
         round(took_s / 60, 1), results, round(results / took_s, 2),
         round(statistics.median(each.resident_kb for each in warm) / 1024, 1),
         round(slope([each.at_s for each in warm], [each.resident_kb for each in warm]) * 3600 / 1024, 3),
-        round(slope([each.at_s for each in warm], [each.anonymous_kb for each in warm]) * 3600 / 1024, 3),
+        round(slope(*floor(warm)) * 3600 / 1024, 3),
         round(statistics.median(each.files for each in warm[:part])),
         round(statistics.median(each.files for each in warm[-part:])),
         max(each.files for each in warm), warm[-1].threads,
     )  # fmt: skip
+
+
+def floor(samples: Sequence[Sample]) -> tuple[list[float], list[int]]:
+    """The middle of each minute, or of each tenth where there are fewer, and the least resident memory in it."""
+    begin_s, whole_s = samples[0].at_s, samples[-1].at_s - samples[0].at_s
+    count = max(10, int(whole_s // 60))
+    length_s = whole_s / count
+    least: dict[int, int] = {}
+    for each in samples:
+        number = min(count - 1, int((each.at_s - begin_s) / length_s))
+        least[number] = min(least.get(number, each.resident_kb), each.resident_kb)
+    return [(number + 0.5) * length_s for number in least], [*least.values()]
 
 
 def slope(times: Sequence[float], values: Sequence[float]) -> float:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from benchmarks.memory import Sample, found, run
@@ -9,10 +11,8 @@ from benchmarks.memory import Sample, found, run
 
 def samples(kb_per_s: float = 0.0, files: int = 20, more: int = 0) -> list[Sample]:
     """Half an hour; the first sixth grows whatever comes then, and has more open files."""
-    late = [
-        Sample(float(s), round(90_000 + kb_per_s * s), 40_000, files + more * s // 1800, 12) for s in range(300, 1801)
-    ]
-    return [Sample(float(s), 50_000 + 100 * s, 1000 * s, 40, 12) for s in range(300)] + late
+    late = [Sample(float(s), round(90_000 + kb_per_s * s), files + more * s // 1800, 12) for s in range(300, 1801)]
+    return [Sample(float(s), 50_000 + 100 * s, 40, 12) for s in range(300)] + late
 
 
 def test_a_flat_station_does_not_grow() -> None:
@@ -25,6 +25,17 @@ def test_one_megabyte_an_hour_and_a_file_left_open_are_seen() -> None:
     assert found(samples(kb_per_s=1024 / 3600 * 1.1), 54_000, 1800).grows
     assert not found(samples(kb_per_s=1024 / 3600 * 0.9), 54_000, 1800).grows
     assert found(samples(more=10), 54_000, 1800).grows
+
+
+def test_what_is_under_way_is_not_what_is_kept() -> None:
+    steady = samples()
+    waiting = [
+        replace(each, resident_kb=each.resident_kb + 20 * int(each.at_s) * (number % 7 > 0))
+        for number, each in enumerate(steady)
+    ]
+    outcome = found(waiting, 54_000, 1800)
+    assert outcome.slope_mb_per_hour > 10
+    assert outcome.floor_mb_per_hour == 0
 
 
 @pytest.mark.slow
