@@ -153,7 +153,7 @@ def test_importing_the_line_imports_no_driver():
 
 
 def test_the_mock_remembers_its_last_states_and_no_more(monkeypatch):
-    monkeypatch.setattr("edge.line.mock_pin.STATES", 4)
+    monkeypatch.setattr("edge.line.pins.STATES", 4)
     with GpioOutputs({Output.PASS: PASS}, "mock") as outputs:
         pin = outputs._factory.pin(PASS)
         for number in range(11):
