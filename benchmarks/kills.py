@@ -11,7 +11,6 @@ program `powercut`, which shuts a mounted ext4 down without flushing it: `--powe
 from __future__ import annotations
 
 import argparse
-import hashlib
 import itertools
 import json
 import os
@@ -27,21 +26,19 @@ import tempfile
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import closing, contextmanager, suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Self
 
 import zmq
 
+from benchmarks.left import wrong
 from benchmarks.station import write_frames, write_station
 from edge.client import CommandRefused, Station
 from edge.client.links import new_id
 from edge.contract.bundle import PROVENANCE, SUMS, Bundle, read_bundle, write_bundle
-from edge.daemon.bundles import BundleStore
 from edge.errors import OkngError, WireError
-from edge.journal.journal import Journal
-from edge.journal.schema import FILE, open_reader
 from edge.shipped import shipped_bundle
 from edge.wire.messages import ResultMessage, decode_message
 from edge.wire.requests import ErrorCode, Load
@@ -76,7 +73,7 @@ class Witness:
     "row ID SHA256" is a result that came; "asked DIGEST" and "active DIGEST" are of `load` and its answer.
     """
 
-    def __init__(self, work: Path, say: Callable[[str], None], *, loads: bool) -> None:
+    def __init__(self, work: Path, say: Callable[[str], object], *, loads: bool) -> None:
         """`loads`: it has the station take over bundles meanwhile."""
         self._work, self._say = work, say
         self._heard = threading.Event()
@@ -174,46 +171,6 @@ def started(work: Path, folder: Path) -> Iterator[Callable[[], None]]:
             process.wait()
 
 
-def wrong(folder: Path, lines: Sequence[str]) -> list[str]:
-    """What of `lines`, all that was said so far, does not hold of the journal in `folder`, and what does not fit."""
-    with Journal.open(folder, station="check") as journal:  # as the station does when it starts again
-        found = [text for text in journal.faults.values() if text]
-    query = "SELECT boot_id || '-' || sequence, image_path, image_sha256, image_removed_ns FROM inspections"
-    with closing(open_reader(folder / FILE)) as connection:
-        rows = {name: (path, digest, removed) for name, path, digest, removed in connection.execute(query)}
-    said = [line.split() for line in lines]
-    for name, digest in (rest for kind, *rest in said if kind == "row"):
-        if name not in rows:
-            found.append(f"{name}: was published, and is lost")
-        elif (rows[name][1] or "-") != digest:
-            found.append(f"{name}: was published with another image")
-    kept = {path: digest for path, digest, removed in rows.values() if path and removed is None}
-    files = {path.relative_to(folder).as_posix() for path in (folder / "images").rglob("*") if path.is_file()}
-    found += [f"{path}: nobody's" for path in files - kept.keys()]
-    found += [f"{path}: not there" for path in kept.keys() - files]
-    for path in files & kept.keys():
-        if hashlib.sha256((folder / path).read_bytes()).hexdigest() != kept[path]:
-            found.append(f"{path}: another content")
-    return found + wrong_bundle(folder, [(kind, rest[0]) for kind, *rest in said if kind in ("asked", "active")])
-
-
-def wrong_bundle(folder: Path, said: Sequence[tuple[str, str]]) -> list[str]:
-    """What is wrong with the active bundle: it is the last one answered, or one asked for since, and is whole."""
-    answered = max((number for number, (kind, _) in enumerate(said) if kind == "active"), default=-1)
-    if answered < 0:  # the station file's, or the first one asked for
-        return []
-    store = BundleStore(folder)
-    if store.record is None:
-        return ["no bundle is active"]
-    if store.record.active not in {digest for _, digest in said[answered:]}:
-        return [f"{store.record.active[:12]} is active, {said[answered][1][:12]} was answered"]
-    try:
-        whole = read_bundle(store.path(store.record.active)).digest == store.record.active
-    except OkngError as error:
-        return [str(error)]
-    return [] if whole else ["the active bundle is another one"]
-
-
 def kill(work: Path, rounds: int, seed: int = 0, *, tell: bool = False) -> dict[str, object]:
     """So many kills of a station in `work`."""
     dice, folder = random.Random(seed), work / "killed"
@@ -280,7 +237,7 @@ def write(work: Path, disk: Path) -> None:
             os.dup2(log.fileno(), 1)
             os.dup2(log.fileno(), 2)
             os.execv(sys.executable, station(work, disk / "journal"))
-    with Witness(work, lambda line: print(line, flush=True), loads=random.randrange(LOADS) == 0):
+    with Witness(work, lambda line: os.write(1, f"{line}\n".encode()), loads=random.randrange(LOADS) == 0):
         while os.getppid() == parent:
             time.sleep(QUIET_MS / 1000)
 

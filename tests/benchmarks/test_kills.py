@@ -7,7 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from benchmarks.kills import POWERCUT, cut, kill, no_cuts, wrong, wrong_bundle
+from benchmarks.kills import POWERCUT, cut, kill, no_cuts
+from benchmarks.left import wrong, wrong_bundle
 from edge.contract.bundle import read_bundle
 from edge.contract.types import Frame, Inspection, Judgement, Verdict
 from edge.daemon.bundles import BundleStore
