@@ -41,6 +41,7 @@ format: install  ## put the code into its form
 bench: install   ## what the docs quote of speed
 	$(BIN)/python benchmarks/startup.py
 	$(BIN)/python benchmarks/image_quality.py
+	$(BIN)/python -m benchmarks.frame_path
 
 dist: install    ## wheel and sdist, in dist/
 	$(BIN)/python -m build --outdir dist .

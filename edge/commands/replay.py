@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 @click.option("--bundle", "bundle_path", type=click.Path(path_type=Path),
               help="The bundle that judges; the recipe's where it names one.")  # fmt: skip
 @click.option("--recipe", "recipe_path", type=click.Path(path_type=Path), help="The file of the recipe to inspect by.")
+@click.option("--speed", type=click.Choice(["full", "recorded"]), default="full", show_default=True,
+              help="As fast as it goes, or as the frames were captured one after the other.")  # fmt: skip
 @click.option("--expect", type=click.Path(path_type=Path), help="An earlier replay; exit status 1 on a difference.")
 @click.option("--tolerance", default=2, show_default=True, type=click.IntRange(0, 255),
               help="Units of int8 by which a map may differ from the expected one.")  # fmt: skip
@@ -33,8 +35,8 @@ if TYPE_CHECKING:
     "--sheet", type=click.Path(path_type=Path), help="With --diff: a PNG of what changed, under the new maps."
 )
 def replay(
-    capture: Path, bundle_path: Path | None, recipe_path: Path | None, expect: Path | None, tolerance: int,
-    diff: bool, sheet: Path | None,
+    capture: Path, bundle_path: Path | None, recipe_path: Path | None, speed: str, expect: Path | None,
+    tolerance: int, diff: bool, sheet: Path | None,
 ) -> None:  # fmt: skip
     """Judge the parts of CAPTURE, a folder or a video, and print a JSON line for each. Drives no outputs.
 
@@ -60,14 +62,14 @@ def replay(
         refuse_taken(sheet)
     expected = read_lines(expect) if expect else []
     recording = read_recording(capture)
-    if diff and recording is None:
+    if (diff or speed == "recorded") and recording is None:
         raise UsageError(f"{capture}: has no {FILE}; make a capture with okng journal export --as capture")
     recipe = read_recipe(recipe_path) if recipe_path else None
     named = Path(recipe.settings.bundle) if recipe and recipe.settings.bundle else None
     if not (chosen := bundle_path or named):
         raise UsageError("no bundle: add --bundle, or a --recipe that names one")
     opened, found = _proven(chosen), []
-    for line in _lines(capture, opened, recipe, one_each=recording is not None):
+    for line in _lines(capture, opened, recipe, recording, speed):
         if not diff:
             click.echo(_encoded(line))
         if expect or diff:
@@ -88,13 +90,17 @@ def _proven(path: Path) -> Bundle:
     return opened
 
 
-def _lines(capture: Path, bundle: Bundle, recipe: Recipe | None, *, one_each: bool) -> Iterator[ReplayLine]:
+def _lines(
+    capture: Path, bundle: Bundle, recipe: Recipe | None, recording: Recording | None, speed: str
+) -> Iterator[ReplayLine]:
     from edge.camera import FileCamera
     from edge.inference.judge import Judge
+    from edge.replay.pace import paced
     from edge.replay.replay import replay as play
 
     with FileCamera(capture.absolute()) as camera:
-        yield from play(camera, Judge(bundle), recipe, one_each=one_each)
+        lines = play(camera, Judge(bundle), recipe, one_each=recording is not None)
+        yield from paced(lines, recording) if recording and speed == "recorded" else lines
 
 
 def _encoded(line: ReplayLine) -> bytes:

@@ -9,12 +9,13 @@ from typing import Annotated
 import msgspec
 
 from edge.contract.images import IMAGE_SUFFIXES
-from edge.contract.types import Verdict
+from edge.contract.types import Signal, Verdict
 from edge.errors import DataError
 
 FILE = "capture.json"
 FRAMES = "frames"
-SCHEMA = 1
+SCHEMA = 2
+"""Schema 1 did not say when a frame was triggered, what the line got, nor why."""
 
 
 class RecordedFrame(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -33,6 +34,12 @@ class RecordedFrame(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_
     """Digest of the bundle that judged it."""
     recipe: str
     """Digest of the settings it was inspected with; empty where they were not kept."""
+    triggered_ns: int | None = None
+    """Unix time; of schema 1 None, as is the next."""
+    signal: Signal | None = None
+    """What the line got."""
+    reason: str = ""
+    """Why, for FAULT."""
 
 
 class Recording(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):

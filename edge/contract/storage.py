@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO
@@ -69,24 +69,41 @@ def new_file(out: Path) -> Iterator[BinaryIO]:
 
 def write_file(path: Path, data: bytes) -> None:
     """`data` at `path`, whole or not at all, and on the disk when this returns. Raises OSError."""
-    partial = path.with_name(f".{path.name}.partial")
+    write_files({path: data})
+
+
+def write_files(files: Mapping[Path, bytes]) -> None:
+    """As `write_file`, each of them; their folders are synced once. After an OSError some may be there."""
+    partials = {path: path.with_name(f".{path.name}.partial") for path in files}
     try:
-        with _by_way_of(partial, path) as file:
-            file.write(data)
+        for path, data in files.items():
+            with partials[path].open("wb") as file, _synced(file):
+                file.write(data)
+        for path, partial in partials.items():
+            partial.rename(path)
     except OSError:
-        partial.unlink(missing_ok=True)
+        for partial in partials.values():
+            partial.unlink(missing_ok=True)
         raise
+    for folder in {path.absolute().parent for path in files}:
+        sync_folder(folder)
 
 
 @contextmanager
 def _by_way_of(partial: Path, path: Path) -> Iterator[BinaryIO]:
     """A file to fill, which takes its place once its content is on the disk."""
-    with partial.open("wb") as file:
+    with partial.open("wb") as file, _synced(file):
         yield file
-        file.flush()
-        os.fsync(file.fileno())
     partial.rename(path)
     sync_folder(path.absolute().parent)
+
+
+@contextmanager
+def _synced(file: BinaryIO) -> Iterator[None]:
+    """What is written inside is on the disk at the end."""
+    yield
+    file.flush()
+    os.fsync(file.fileno())
 
 
 def sync_folder(folder: Path) -> None:

@@ -18,7 +18,6 @@ wait for nobody. docs/architecture.md has the picture.
 from __future__ import annotations
 
 import logging
-import queue
 import signal
 import threading
 import time
@@ -30,8 +29,7 @@ from typing import TYPE_CHECKING
 import zmq
 
 from edge.camera import Camera
-from edge.contract.bundle import Bundle, read_bundle
-from edge.contract.events import Event
+from edge.contract.bundle import read_bundle
 from edge.contract.signature import read_public_key
 from edge.contract.types import Inspection, State
 from edge.daemon.activator import Activator
@@ -49,6 +47,7 @@ from edge.daemon.opening import image_rule, open_journal, refused_changeover, st
 from edge.daemon.plc import PlcRecipes
 from edge.daemon.quality import QualityWatch
 from edge.daemon.recorder import Recorder
+from edge.daemon.results import Results
 from edge.daemon.schedule import Schedule
 from edge.daemon.shadow import Shadow
 from edge.daemon.systemd import Notifier
@@ -77,7 +76,6 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-RESULTS_WAITING = 256
 LOOK_S = 0.3
 STUCK_S = 30.0
 """A thread silent for longer is stuck, where systemd says nothing else."""
@@ -169,7 +167,7 @@ class Daemon:
         triggers: Triggers, plc: PlcRecipes | None,
     ) -> list[threading.Thread]:  # fmt: skip
         config, life = self._config, self._life
-        results: queue.Queue[Inspection | Bundle | Event] = queue.Queue(RESULTS_WAITING)
+        results = Results()
         free_run, recipe, known = config.trigger.kind == "free", pipeline.judge.recipe, config.interlock
         guard = Guard(Interlock(judge.bundle, recipe), Schedule(known.at, known.every_h), known.parts)
         if refused := refused_changeover(journal):

@@ -257,6 +257,6 @@ class Inspector:
             self._results.put(result, timeout=RECORD_PATIENCE_S)
         except queue.Full:
             raise JournalError(
-                f"{self._results.maxsize} results wait for the journal's disk since {RECORD_PATIENCE_S:.0f} s; "
+                f"as many results as may wait for the journal's disk, and that for {RECORD_PATIENCE_S:.0f} s; "
                 "check the disk"
             ) from None

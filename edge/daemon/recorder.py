@@ -66,6 +66,8 @@ class Recorder:
             self._greet(self._publisher.newcomers())
             if batch := self._next_batch():
                 self._record(batch)
+                if self._results.empty():
+                    self._journal.settle()
             if self._next:
                 self._follow(self._next)
                 self._next = None
@@ -134,10 +136,13 @@ class Recorder:
         return batch
 
     def _record(self, batch: list[Inspection]) -> None:
-        recorded = self._journal.record([self._entry(inspection) for inspection in batch])
-        for inspection, done in zip(batch, recorded, strict=True):
+        """All results go out before any of what people look at."""
+        entries = [self._entry(inspection) for inspection in batch]
+        for inspection, done in zip(batch, self._journal.record(entries), strict=True):
             self._life.count_result(inspection)
             self._publish(inspection, done)
+        for inspection, entry in zip(batch, entries, strict=True):
+            self._publish_image(inspection, entry)
             self._watch_quality(inspection)
             self._trial.see(self._bundle.digest, inspection)
             if self._shadow:
@@ -180,6 +185,9 @@ class Recorder:
             inspection, bundle=self._bundle.digest, output=card.output, image=reference, classes=card.kinds,
             thresholds=self._thresholds(inspection),
         )  # fmt: skip
+
+    def _publish_image(self, inspection: Inspection, entry: Entry) -> None:
         if self._publish_images and inspection.frame is not None:
-            jpeg = encode_image(inspection.frame.pixels, ImageFormat.JPEG)
+            kept = entry.image if entry.suffix == ImageFormat.JPEG.suffix else None
+            jpeg = kept or encode_image(inspection.frame.pixels, ImageFormat.JPEG)
             self._publisher.image(inspection, jpeg, bundle=self._bundle.digest)

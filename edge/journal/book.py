@@ -25,6 +25,9 @@ from edge.journal.retention import Bounds, Retention
 from edge.journal.rows import Decided, Entry, Recorded, Shadowed, decided, parse_id, values
 from edge.journal.schema import FILE, open_writer, transaction
 
+COMMITS = 12
+"""Of results, after which `settle` has something to do: a few pages each, well below `LOG_PAGES` together."""
+
 _BY_REQUEST = """
     SELECT boot_id, sequence, decision, operator, reason AS decision_reason, request_id, decided_ns
     FROM decisions WHERE request_id = ?
@@ -62,6 +65,10 @@ class Book:
         self._images = ImageStore(folder)
         self._connection = open_writer(folder / FILE)
         self._recipe: tuple[Recipe | None, str] = (None, station.recipe)
+        self._newest = 0
+        """The highest sequence number that was recorded."""
+        self._commits = 0
+        """Since the log was brought into the database."""
         try:
             self._sweep()
             self.retention = Retention(self._connection, self._images, station.bounds, station.clock, station.monotonic)
@@ -74,9 +81,10 @@ class Book:
     def record(self, entries: Sequence[Entry]) -> list[Recorded]:
         """See `Journal.record`."""
         self._refuse_wrong(entries)
-        images: list[StoredImage] = []
+        recorded = [self._acknowledgement(entry) for entry in entries]
+        images = [done.image for done in recorded if done.image]
         try:
-            recorded = [self._acknowledgement(entry, images) for entry in entries]
+            self._images.write(zip(images, (entry.image for entry in entries if entry.image is not None), strict=True))
             readings = {(entry.reading_digest, entry.reading.decode()) for entry in entries if entry.reading}
             with transaction(self._connection):
                 self._connection.executemany("INSERT OR IGNORE INTO readings VALUES (?, ?)", readings)
@@ -90,7 +98,15 @@ class Book:
             self._take_back(images, error)
             raise
         self.retention.added(len(rows), sum(image.size for image in images))
+        self._newest = max(self._newest, *(done.sequence for done in recorded))
+        self._commits += 1
         return recorded
+
+    def settle(self) -> None:
+        """See `Journal.settle`."""
+        if self._commits >= COMMITS:
+            self._commits = 0
+            self._connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
 
     def decide(self, wanted: tuple[str, Decision, str, str, str]) -> Decided:
         """See `Journal.decide`, whose arguments `wanted` are."""
@@ -178,17 +194,19 @@ class Book:
         for inspection in (entry.inspection for entry in entries):
             if inspection.boot_id != self.boot_id:
                 raise JournalError(f"inspection {inspection.id} is not of this boot, {self.boot_id}")
-            known = self._connection.execute(query, (inspection.boot_id, inspection.sequence)).fetchone()
+            known = (
+                inspection.sequence <= self._newest
+                and self._connection.execute(query, (inspection.boot_id, inspection.sequence)).fetchone()
+            )
             if known or inspection.sequence in seen:
                 raise JournalError(f"inspection {inspection.id} is in the journal already")
             seen.add(inspection.sequence)
 
-    def _acknowledgement(self, entry: Entry, images: list[StoredImage]) -> Recorded:
-        """Writes the entry's image, and adds it to `images`."""
+    def _acknowledgement(self, entry: Entry) -> Recorded:
+        """What is said of the entry once it is on the disk."""
         inspection, image = entry.inspection, None
         if entry.image is not None:
-            image = self._images.write(inspection.boot_id, inspection.sequence, entry.suffix, entry.image)
-            images.append(image)
+            image = self._images.place(inspection.boot_id, inspection.sequence, entry.suffix, entry.image)
         return Recorded(inspection.id, inspection.boot_id, inspection.sequence, self._clock(), image)
 
     def _take_back(self, images: Sequence[StoredImage], error: Exception) -> None:

@@ -59,6 +59,9 @@ def _frame(row: Row) -> RecordedFrame:
         kind=row.kind,
         bundle=row.bundle,
         recipe=row.recipe,
+        triggered_ns=row.triggered_ns,
+        signal=row.signal,
+        reason=row.reason,
     )
 
 

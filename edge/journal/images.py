@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 
 import cv2
 
-from edge.contract.storage import sync_folder, write_file
+from edge.contract.storage import sync_folder, write_files
 from edge.contract.types import Pixels, Verdict
 from edge.errors import JournalError
 from edge.journal.folder import make_folder
@@ -92,13 +92,17 @@ class ImageStore:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
 
-    def write(self, boot_id: str, sequence: int, suffix: str, data: bytes) -> StoredImage:
-        """On the disk, whole, when this returns."""
+    def place(self, boot_id: str, sequence: int, suffix: str, data: bytes) -> StoredImage:
+        """Where an image with this content is to lie."""
         relative = Path("images", boot_id, f"{sequence // FOLDER_SIZE:06d}", f"{sequence:09d}{suffix}")
-        path = self._folder / relative
-        make_folder(path.parent)
-        write_file(path, data)
         return StoredImage(relative.as_posix(), hashlib.sha256(data).hexdigest(), len(data))
+
+    def write(self, images: Iterable[tuple[StoredImage, bytes]]) -> None:
+        """Each at its place with its content, on the disk, whole, when this returns."""
+        files = {self._folder / image.path: data for image, data in images}
+        for folder in {path.parent for path in files}:
+            make_folder(folder)
+        write_files(files)
 
     def remove(self, image: StoredImage) -> None:
         """Takes an image back whose row could not be written; one that is gone is no error."""

@@ -34,9 +34,9 @@ NO_BOUNDS = Bounds()
 class Journal(Closing):
     """One station's record, open for writing by one okng.
 
-    Threads: `record`, `decide` and `tidy` share one connection behind a lock, so each may be called from any thread,
-    and one waits while another writes. `find`, `rows`, `count` and `reader` read over a connection of their own and
-    hold up no writer. A JournalError means that nothing of that call was acknowledged: publish nothing of it.
+    Threads: `record`, `decide`, `settle` and `tidy` share one connection behind a lock, so each may be called from any
+    thread, and one waits while another writes. `find`, `rows`, `count` and `reader` read over a connection of their own
+    and hold up no writer. A JournalError means that nothing of that call was acknowledged: publish nothing of it.
 
     On a full disk the oldest images go to make room (see `retention`); then new ones are not kept; then the oldest
     rows go. A database that proves damaged is set aside and a new one begun. `faults` says so while it lasts.
@@ -109,6 +109,14 @@ class Journal(Closing):
             self._room.images_lost()
             bare = [replace(entry, image=None) for entry in entries]
             return self._insist(lambda: self._book.record(bare), lambda: self._room.for_rows(self._book.retention))
+
+    def settle(self) -> None:
+        """Call it when nothing waits to be recorded: what would hold up one of the next records is done now.
+
+        That is to bring the write-ahead log into the database, which syncs both. Raises JournalError.
+        """
+        with self._guard, journal_errors(self.folder / FILE):
+            self._insist(lambda: self._book.settle(), self._make_room)
 
     def tidy(self) -> None:
         """One step of what keeps the journal within its bounds and the disk from filling up; call it every second.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import traceback
+from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, Literal
@@ -11,6 +12,9 @@ from edge.errors import HardwareError
 
 HINT = 'check the user\'s rights on /dev/gpiochip*; set factory = "mock" where there is no GPIO'
 
+STATES = 1000
+"""Last changes of level that a mock pin remembers."""
+
 FactoryName = Literal["auto", "mock"]
 """"auto" is the board's GPIO through lgpio, with no fallback; "mock" is gpiozero's own mock."""
 
@@ -18,9 +22,7 @@ FactoryName = Literal["auto", "mock"]
 def pin_factory(name: FactoryName) -> Any:
     """A new one, for its owner alone. Raises HardwareError where lgpio is absent, and whatever lgpio raises."""
     if name == "mock":
-        from gpiozero.pins.mock import MockFactory
-
-        return MockFactory()
+        return _mock_factory()
     try:  # gpiozero's default would fall back to other drivers with no more than a warning
         from gpiozero.pins.lgpio import LGPIOFactory
     except ImportError as error:
@@ -28,6 +30,20 @@ def pin_factory(name: FactoryName) -> Any:
             f"lgpio cannot be imported ({error}); pip install 'okng[pi]', or factory = \"mock\""
         ) from None
     return LGPIOFactory()
+
+
+def _mock_factory() -> Any:
+    """gpiozero's own pin keeps each change for ever: 22 MB an hour with a pulse for each of 30 parts a second."""
+    from gpiozero.pins.mock import MockFactory, MockPin
+
+    class ForgetfulPin(MockPin):
+        states: Any
+
+        def clear_states(self) -> None:
+            super().clear_states()
+            self.states = deque(self.states, maxlen=STATES)
+
+    return MockFactory(pin_class=ForgetfulPin)
 
 
 @contextmanager

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 from pathlib import Path
+from types import SimpleNamespace
 
 import cv2
 import msgspec
@@ -79,6 +80,45 @@ def test_a_capture_says_with_what_it_was_judged(made, bundle) -> None:
     (recipe,) = {frame["recipe"] for frame in record["frames"]}
     assert record["recipes"][recipe] == json.loads(SETTINGS)
     assert [frame["part"] for frame in record["frames"]][:2] == ["A-0", "A-1"]
+    assert [frame["triggered_ns"] for frame in record["frames"]][:2] == [0, 1]
+    for frame in record["frames"]:
+        assert frame["signal"] == ("accept" if frame["verdict"] == "ok" else "reject")
+        assert bool(frame["reason"]) == (frame["verdict"] == "fault")
+
+
+def test_a_capture_of_an_older_okng_is_replayed(replay, copy) -> None:
+    record = json.loads((copy / "capture.json").read_text()) | {"schema": 1}
+    for frame in record["frames"]:
+        del frame["triggered_ns"], frame["signal"], frame["reason"]
+    (copy / "capture.json").write_text(json.dumps(record))
+    assert replay(copy, "--diff").out == "11 frames: 11 as recorded\n"
+
+
+def test_it_is_replayed_at_the_speed_of_its_recording(replay, copy, monkeypatch) -> None:
+    record = json.loads((copy / "capture.json").read_text())
+    seconds = [10, 13, None, 5, *range(20, 27)]
+    for frame, second in zip(record["frames"], seconds, strict=True):
+        frame["captured_ns"] = None if second is None else second * 10**9
+    (copy / "capture.json").write_text(json.dumps(record))
+    clock = SimpleNamespace(now_s=100.0, waits=[])
+    monkeypatch.setattr(
+        "edge.replay.pace.time",
+        SimpleNamespace(monotonic=lambda: clock.now_s, sleep=lambda pause_s: wait(clock, pause_s)),
+    )
+    done = replay(copy, "--speed", "recorded")
+    assert len(done.out.splitlines()) == 11
+    assert clock.waits == [0, 3, 0, 7, 1, 1, 1, 1, 1, 1]
+    assert done.out == replay(copy).out
+
+
+def wait(clock, pause_s: float) -> None:
+    clock.waits.append(pause_s)
+    clock.now_s += pause_s
+
+
+def test_what_has_no_recording_has_no_recorded_speed(replay, capture) -> None:
+    done = replay(capture, "--speed", "recorded")
+    assert (done.status, "has no capture.json" in done.err) == (2, True)
 
 
 def test_the_same_bundle_judges_as_it_did(replay, made) -> None:
@@ -159,7 +199,7 @@ def spoil(copy: Path, how: str) -> None:
         case "digest":
             change(record, sha256="x")
         case "newer":
-            record.write_text(record.read_text().replace('"schema": 1', '"schema": 2'))
+            record.write_text(record.read_text().replace('"schema": 2', '"schema": 3'))
         case "none":
             record.write_text("[" * 5000)
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from edge.contract.storage import new_folder, write_file
+from edge.contract.storage import new_folder, write_file, write_files
 from edge.errors import CameraError, UsageError
 
 needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="needs root to mount a small disk")
@@ -129,3 +129,11 @@ def test_a_full_disk_is_one_line_and_leaves_nothing(small_disk) -> None:
         write_file(small_disk / "one", bytes(1_000_000))
     assert (small_disk / "one").read_bytes() == b"first"
     assert len(list(small_disk.iterdir())) == 1
+
+
+def test_several_files_are_written_whole_or_leave_nothing_half_done(tmp_path) -> None:
+    write_files({tmp_path / name: name.encode() for name in ("a", "b")})
+    assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == {"a": b"a", "b": b"b"}
+    with pytest.raises(OSError):
+        write_files({tmp_path / "c": b"c", tmp_path / "absent" / "d": b"d"})
+    assert {path.name for path in tmp_path.iterdir()} == {"a", "b"}

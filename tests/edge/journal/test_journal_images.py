@@ -41,7 +41,7 @@ def test_each_nth_frame_is_kept_whatever_its_verdict() -> None:
 
 def test_folders_stay_small_and_names_sort(tmp_path) -> None:
     store = ImageStore(tmp_path)
-    paths = [store.write("00000000", n, ".png", b"x").path for n in (1, FOLDER_SIZE - 1, FOLDER_SIZE, 12_345_678)]
+    paths = [store.place("00000000", n, ".png", b"x").path for n in (1, FOLDER_SIZE - 1, FOLDER_SIZE, 12_345_678)]
     assert paths == sorted(paths)
     assert len({path.rsplit("/", 1)[0] for path in paths}) == 3
 

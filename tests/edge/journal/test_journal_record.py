@@ -1,8 +1,10 @@
 from __future__ import annotations
 
+import shutil
 import sqlite3
 import stat
 import threading
+from contextlib import closing
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +12,7 @@ import pytest
 
 from edge.contract.types import Decision, Frame, Inspection, Judgement, Signal, Verdict
 from edge.errors import JournalError, UsageError
+from edge.journal.book import COMMITS
 from edge.journal.journal import Journal
 from edge.journal.reader import JournalReader
 from edge.journal.rows import Entry
@@ -206,3 +209,14 @@ def test_the_folder_is_its_owners_alone(journal, make_entry) -> None:
         assert stat.S_IMODE(path.stat().st_mode) == 0o700
     for name in ("lock", FILE, f"{FILE}-wal", f"{FILE}-shm"):
         assert stat.S_IMODE((journal.folder / name).stat().st_mode) == 0o600
+
+
+def test_settling_brings_the_log_into_the_database(journal, make_entry, tmp_path) -> None:
+    for sequence in range(1, COMMITS + 1):
+        assert b"A-7" not in (journal.folder / FILE).read_bytes()
+        journal.settle()  # too early, it has nothing to do yet
+        journal.record([make_entry(journal.boot_id, sequence, image=False)])
+    journal.settle()
+    alone = Path(shutil.copy(journal.folder / FILE, tmp_path))
+    with closing(sqlite3.connect(f"{alone.as_uri()}?immutable=1", uri=True)) as connection:
+        assert connection.execute("SELECT count(*) FROM inspections").fetchone()[0] == COMMITS

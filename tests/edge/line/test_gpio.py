@@ -150,3 +150,12 @@ def test_importing_the_line_imports_no_driver():
     root = Path(__file__).parents[3]
     done = subprocess.run([sys.executable, "-c", code], cwd=root, capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+def test_the_mock_remembers_its_last_states_and_no_more(monkeypatch):
+    monkeypatch.setattr("edge.line.pins.STATES", 4)
+    with GpioOutputs({Output.PASS: PASS}, "mock") as outputs:
+        pin = outputs._factory.pin(PASS)
+        for number in range(11):
+            outputs.write(Output.PASS, number % 2 == 0)
+        assert [state.state for state in pin.states] == [False, True, False, True]

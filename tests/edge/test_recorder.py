@@ -1,0 +1,60 @@
+"""The record thread by itself: what goes out when."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+from edge.contract.bundle import read_bundle
+from edge.contract.types import Frame, Inspection, Judgement, Verdict
+from edge.daemon.life import Life
+from edge.daemon.quality import QualityWatch
+from edge.daemon.recorder import Recorder
+from edge.daemon.results import Results
+from edge.daemon.trial import Trial
+from edge.journal.images import ImageFormat, ImagePolicy, ImageRule
+from edge.journal.journal import Journal
+
+
+class Published(list):
+    """In the place of a publisher."""
+
+    def result(self, inspection, *, image, **_) -> None:
+        self.append(("result", inspection.sequence, image))
+
+    def image(self, inspection, data, **_) -> None:
+        self.append(("image", inspection.sequence, data))
+
+    def state(self, *_, **__) -> None: ...
+    def statistics(self, *_, **__) -> None: ...
+    def keep_out_revoked(self) -> None: ...
+    def newcomers(self) -> frozenset:
+        return frozenset()
+
+
+@pytest.mark.parametrize("form", list(ImageFormat))
+def test_all_results_of_a_commit_go_out_before_any_picture_and_a_kept_jpeg_is_that_picture(
+    tmp_path, bundle, form
+) -> None:
+    published, results, life, read = Published(), Results(), Life(), read_bundle(bundle)
+    units = np.zeros((16, 16, 1), np.int8)
+    with Journal.open(tmp_path, station="one") as journal:
+        for number in (1, 2, 3):
+            frame = Frame(np.full((8, 8), 50 * number, np.uint8), number, 1, 1)
+            judgement = Judgement(Verdict.NG, 0.9, units)
+            results.put(Inspection(journal.boot_id, number, "", frame, judgement, judgement.signal, 1))
+        recorder = Recorder(
+            results, journal, published, read, life, QualityWatch(), Trial(read.digest, None), None,
+            rule=ImageRule(ImagePolicy.ALL, form=form), publish_images=True,
+        )  # fmt: skip
+        life.ending.set()
+        recorder.run(SimpleNamespace(is_alive=lambda: False, name="line"))
+        assert [(kind, number) for kind, number, _ in published] == [
+            ("result", 1), ("result", 2), ("result", 3), ("image", 1), ("image", 2), ("image", 3),
+        ]  # fmt: skip
+        for (_, number, reference), (_, _, picture) in zip(published[:3], published[3:], strict=True):
+            kept = (tmp_path / reference.path).read_bytes()
+            assert picture[:2] == b"\xff\xd8", number
+            assert (kept == picture) == (form is ImageFormat.JPEG)
