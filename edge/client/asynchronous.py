@@ -6,7 +6,7 @@ import asyncio
 import time
 from collections.abc import AsyncIterator, Sequence
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Literal, Self
 
 import zmq
 import zmq.asyncio
@@ -16,6 +16,7 @@ from edge.client.links import (
     BUSY_PAUSE_S,
     GOLDEN_TIMEOUT_S,
     LOAD_TIMEOUT_S,
+    QUERY_TIMEOUT_S,
     RECOVERY_TIMEOUT_S,
     TIMEOUT_S,
     CommandRefused,
@@ -26,6 +27,7 @@ from edge.client.links import (
     outcome,
     silence,
 )
+from edge.contract.survey import Survey
 from edge.contract.types import Decision, Label
 from edge.wire.answers import (
     ChangeoverAnswer,
@@ -41,6 +43,15 @@ from edge.wire.answers import (
 )
 from edge.wire.keys import ClientKeys
 from edge.wire.messages import Message, ResultMessage, StateMessage, Topic, decode_message
+from edge.wire.queries import (
+    FetchImage,
+    Find,
+    FindAnswer,
+    History,
+    HistoryAnswer,
+    ImageAnswer,
+    TakeSurvey,
+)
 from edge.wire.requests import (
     Changeover,
     Command,
@@ -162,6 +173,22 @@ class AsyncStation:
     async def decide(self, inspection: str, decision: Decision, operator: str, reason: str = "") -> DecideAnswer:
         """See `Station.decide`."""
         return read_answer(await self.request(Decide(inspection, decision, operator, reason)), DecideAnswer)
+
+    async def history(self, asked: History) -> HistoryAnswer:
+        """See `Station.history`."""
+        return read_answer(await self.request(asked, timeout_s=QUERY_TIMEOUT_S), HistoryAnswer)
+
+    async def find(self, inspection: str) -> FindAnswer:
+        """See `Station.find`."""
+        return read_answer(await self.request(Find(inspection), timeout_s=QUERY_TIMEOUT_S), FindAnswer)
+
+    async def image(self, inspection: str, size: Literal["thumbnail", "full"] = "full") -> ImageAnswer:
+        """See `Station.image`."""
+        return read_answer(await self.request(FetchImage(inspection, size), timeout_s=QUERY_TIMEOUT_S), ImageAnswer)
+
+    async def survey(self, asked: TakeSurvey) -> Survey:
+        """See `Station.survey`."""
+        return read_answer(await self.request(asked, timeout_s=QUERY_TIMEOUT_S), Survey)
 
     async def request(
         self, command: Command, *, request_id: str | None = None, timeout_s: float | None = None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Sequence
-from typing import Any
+from typing import Any, Literal
 
 import zmq
 
@@ -13,6 +13,7 @@ from edge.client.links import (
     BUSY_PAUSE_S,
     GOLDEN_TIMEOUT_S,
     LOAD_TIMEOUT_S,
+    QUERY_TIMEOUT_S,
     RECOVERY_TIMEOUT_S,
     TIMEOUT_S,
     CommandRefused,
@@ -24,6 +25,7 @@ from edge.client.links import (
     silence,
 )
 from edge.contract.lifetime import Closing
+from edge.contract.survey import Survey
 from edge.contract.types import Decision, Label
 from edge.wire.answers import (
     ChangeoverAnswer,
@@ -39,6 +41,15 @@ from edge.wire.answers import (
 )
 from edge.wire.keys import ClientKeys
 from edge.wire.messages import Message, ResultMessage, StateMessage, Topic, decode_message
+from edge.wire.queries import (
+    FetchImage,
+    Find,
+    FindAnswer,
+    History,
+    HistoryAnswer,
+    ImageAnswer,
+    TakeSurvey,
+)
 from edge.wire.requests import (
     Changeover,
     Command,
@@ -183,6 +194,22 @@ class Station(Closing):
     def decide(self, inspection: str, decision: Decision, operator: str, reason: str = "") -> DecideAnswer:
         """An operator's decision on an inspection."""
         return read_answer(self.request(Decide(inspection, decision, operator, reason)), DecideAnswer)
+
+    def history(self, asked: History) -> HistoryAnswer:
+        """Inspections of the journal, newest first, a page of them."""
+        return read_answer(self.request(asked, timeout_s=QUERY_TIMEOUT_S), HistoryAnswer)
+
+    def find(self, inspection: str) -> FindAnswer:
+        """One inspection of the journal, with its map."""
+        return read_answer(self.request(Find(inspection), timeout_s=QUERY_TIMEOUT_S), FindAnswer)
+
+    def image(self, inspection: str, size: Literal["thumbnail", "full"] = "full") -> ImageAnswer:
+        """The frame of an inspection; refused where the journal has none."""
+        return read_answer(self.request(FetchImage(inspection, size), timeout_s=QUERY_TIMEOUT_S), ImageAnswer)
+
+    def survey(self, asked: TakeSurvey) -> Survey:
+        """What the inspections of a span say together."""
+        return read_answer(self.request(asked, timeout_s=QUERY_TIMEOUT_S), Survey)
 
     def request(
         self, command: Command, *, request_id: str | None = None, timeout_s: float | None = None

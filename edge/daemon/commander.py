@@ -18,6 +18,7 @@ from edge.daemon.activator import Activator, Answer
 from edge.daemon.inspector import Inspector
 from edge.daemon.life import Life
 from edge.daemon.orders import InFlightError
+from edge.daemon.queries import Queries
 from edge.daemon.recovery import replay
 from edge.daemon.shadow import Shadow
 from edge.errors import BundleError, ConfigError, JournalError, UsageError
@@ -25,6 +26,7 @@ from edge.inspection.recipes import read_recipe, recipe_file
 from edge.inspection.triggers import Triggers, Untaken
 from edge.journal.journal import Journal
 from edge.wire.commands import CommandServer
+from edge.wire.queries import FetchImage, Find, History, TakeSurvey
 from edge.wire.requests import (
     Changeover,
     Decide,
@@ -44,6 +46,8 @@ from edge.wire.requests import (
 log = logging.getLogger(__name__)
 
 POLL_MS = 100
+SOON_MS = 2
+"""Where an answer from the journal is awaited."""
 IN_FLIGHT = "a part is in flight; ask again once it has its result"
 STOPPING = "the station is stopping"
 
@@ -71,18 +75,21 @@ class Commander:
         self._shadow, self._recipes = shadow, recipes
         self._orders: list[tuple[Request, Future[dict[str, Any]]]] = []
         """What the line thread was asked to do, and has not said yet what came of it."""
+        self._queries = Queries(server, journal.folder)
         self._began = time.monotonic()
 
     def run(self) -> None:
         """Until the daemon ends."""
         while not self._life.ending.is_set():
             self._life.progress(self.name)
-            if request := self._server.poll(POLL_MS):
+            if request := self._server.poll(SOON_MS if self._queries.waiting else POLL_MS):
                 self._answer(request)
+            self._queries.answer()
             self._activator.step()
             self._answer_orders()
         for request, _ in self._orders:
             self._server.refuse(request, ErrorCode.WRONG_STATE, STOPPING)
+        self._queries.close()
         self._activator.close()
 
     def _answer(self, request: Request) -> None:
@@ -96,6 +103,8 @@ class Commander:
                     self._orders.append((request, self._inspector.order(self._check)))
                 case Golden(label=label):
                     self._orders.append((request, self._inspector.order(lambda: self._show_golden(label))))
+                case History() | Find() | FetchImage() | TakeSurvey():
+                    self._queries.ask(request)
                 case _:
                     self._server.reply(request, self._carry_out(request))
         except Refused as error:

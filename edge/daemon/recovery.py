@@ -37,18 +37,19 @@ def replay(journal: Journal, asked: Replay) -> ReplayAnswer | None:
         if not rows:
             more = False
             break
-        results += [_published(row, _reading(reader, row), maps=asked.maps) for row in rows]
+        results += [published(row, reading_of(reader, row), maps=asked.maps) for row in rows]
         size += sum(row.map_units.nbytes for row in rows if asked.maps and row.map_units is not None)
         number = rows[-1].number
     return ReplayAnswer(results, more and reader.newest() > number, reader.boots_from(boot))
 
 
-def _reading(reader: JournalReader, row: Row) -> Reading | None:
+def reading_of(reader: JournalReader, row: Row) -> Reading | None:
+    """How to read its map and score; None in rows of before there was such a thing."""
     found = reader.reading(row.reading) if row.reading else None
     return msgspec.json.decode(found, type=Reading) if found else None
 
 
-def _published(row: Row, reading: Reading | None, *, maps: bool) -> Replayed:
+def published(row: Row, reading: Reading | None, *, maps: bool) -> Replayed:
     """A row that does not say how to read its map (older journals do not) comes without it."""
     units = row.map_units if reading else None
     header = ResultHeader(

@@ -131,7 +131,10 @@ happens beside inspections, and what a shadow bundle said of the same frames.
 or 'dropped' where it had no time; `disagreements` go with their inspections, the counts stay.
 """
 
-MIGRATIONS: tuple[tuple[str, ...], ...] = (_FIRST, _RETENTION, _KIND, _FOURTH)
+_BY_TIME = ("CREATE INDEX inspections_by_time ON inspections (triggered_ns)",)
+"""So that a span is found without reading all."""
+
+MIGRATIONS: tuple[tuple[str, ...], ...] = (_FIRST, _RETENTION, _KIND, _FOURTH, _BY_TIME)
 """Statements that lead from schema n to n + 1; a published one is never changed."""
 SCHEMA = len(MIGRATIONS)
 

@@ -10,6 +10,7 @@ from edge.contract.quality import Quality
 from edge.contract.types import Decision, State, Verdict
 from edge.errors import WireError
 from edge.wire.messages import Count, ResultHeader
+from edge.wire.queries import QUERY_ANSWERS
 
 
 class ShadowAnswer(msgspec.Struct, frozen=True):
@@ -129,6 +130,7 @@ ANSWERS: dict[str, type[msgspec.Struct]] = {
     "golden": GoldenAnswer,
     "decide": DecideAnswer,
     "replay": ReplayAnswer,
+    **QUERY_ANSWERS,
 }
 """By the command's name."""
 

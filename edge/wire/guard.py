@@ -10,6 +10,7 @@ import zmq
 from edge.contract.lifetime import Closing
 from edge.wire.allowed import AllowList, Role
 from edge.wire.keys import ClientKeys, WireKey
+from edge.wire.queries import FetchImage, Find, History, TakeSurvey
 from edge.wire.requests import Changeover, Command, Decide, Golden, Interlock, Replay, Start, Status, Stop, Trigger
 
 log = logging.getLogger(__name__)
@@ -18,6 +19,10 @@ DOMAIN = b"okng"
 NEEDED: dict[type[Command], Role] = {
     Status: Role.VIEWER,
     Replay: Role.VIEWER,
+    History: Role.VIEWER,
+    Find: Role.VIEWER,
+    FetchImage: Role.VIEWER,
+    TakeSurvey: Role.VIEWER,
     Start: Role.OPERATOR,
     Stop: Role.OPERATOR,
     Trigger: Role.OPERATOR,

@@ -14,19 +14,13 @@ from edge.contract.settings import RecipeName
 from edge.contract.types import Decision, Label, plain
 from edge.errors import WireError
 from edge.wire.messages import SCHEMA
+from edge.wire.queries import QUERY_ANSWERS, Query
+from edge.wire.texts import INSPECTION_ID, FilePath, InspectionId, Name, Part, RequestId, Text
 
 LARGEST_REQUEST = 16 * 1024
 """Bytes of a request; what is larger is answered `too_large`."""
 LARGEST_FRAME = 64 * 1024
 """Bytes of a frame; the peer that sends a larger one is cut off, and gets no answer."""
-
-Text = Annotated[str, msgspec.Meta(max_length=1000, pattern=r"^[^\x00-\x1f\x7f]*\Z")]
-Name = Annotated[str, msgspec.Meta(min_length=1, max_length=200, pattern=r"^[^\x00-\x1f\x7f]*\Z")]
-Part = Annotated[str, msgspec.Meta(max_length=200, pattern=r"^[^\x00-\x1f\x7f]*\Z")]
-FilePath = Annotated[str, msgspec.Meta(min_length=1, max_length=1000, pattern=r"^[^\x00-\x1f\x7f]*\Z")]
-RequestId = Annotated[str, msgspec.Meta(min_length=1, max_length=64, pattern=r"^[A-Za-z0-9._:-]+\Z")]
-_ID = r"^[0-9a-f]{8}-[0-9]{1,18}\Z"
-InspectionId = Annotated[str, msgspec.Meta(pattern=_ID)]
 
 
 class ErrorCode(StrEnum):
@@ -112,9 +106,10 @@ class Replay(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_field=
     maps: bool = True
 
 
-Command = Status | Start | Stop | Trigger | Decide | Load | Rollback | Changeover | Interlock | Golden | Replay
+Command = Status | Start | Stop | Trigger | Decide | Load | Rollback | Changeover | Interlock | Golden | Replay | Query
 COMMANDS = frozenset(
     {"status", "start", "stop", "trigger", "decide", "load", "rollback", "changeover", "interlock", "golden", "replay"}
+    | QUERY_ANSWERS.keys()
 )
 
 
@@ -181,7 +176,7 @@ class Refusal:
 
 def parse_after(inspection: str) -> tuple[str, int]:
     """Boot and sequence of an inspection's id. Raises WireError when it is none."""
-    if not re.fullmatch(_ID, inspection):
+    if not re.fullmatch(INSPECTION_ID, inspection):
         raise WireError(f"{inspection!r}: not an inspection's id, such as 3f9a01c2-17")
     boot, _, sequence = inspection.partition("-")
     return boot, int(sequence)

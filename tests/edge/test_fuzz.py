@@ -13,7 +13,9 @@ from pathlib import Path
 import pytest
 import zmq
 
-from edge.contract.types import Decision
+from edge.contract.cam import Thresholds
+from edge.contract.types import Decision, Verdict
+from edge.wire.queries import FetchImage, Find, History, TakeSurvey
 from edge.wire.requests import (
     LARGEST_REQUEST,
     Decide,
@@ -33,7 +35,8 @@ SEEDS = [
     encode_request("r1", command)
     for command in (
         Status(), Start(), Stop(), Trigger("A-7"), Decide("3f9a01c2-17", Decision.ACCEPT, "ann", "dust"),
-        Load("/srv/bundle"), Replay("3f9a01c2-17"),
+        Load("/srv/bundle"), Replay("3f9a01c2-17"), History(part="A", verdicts=(Verdict.NG,)), Find("3f9a01c2-17"),
+        FetchImage("3f9a01c2-17"), TakeSurvey(thresholds=Thresholds(0.2, 0.7)),
     )
 ]  # fmt: skip
 WINDOW = 50

@@ -17,6 +17,7 @@ from edge.wire.guard import NEEDED, Guard, introduce
 from edge.wire.keys import WireKey
 from edge.wire.messages import Counters, Topic
 from edge.wire.publisher import Publisher
+from edge.wire.queries import FetchImage, Find, History, TakeSurvey
 from edge.wire.requests import (
     COMMANDS,
     Changeover,
@@ -37,7 +38,7 @@ from edge.wire.requests import (
 WAIT_S = 20.0
 QUIET_MS = 300
 EXAMPLES: dict[str, list[Command]] = {
-    "viewer": [Status(), Replay("3f9a01c2-1")],
+    "viewer": [Status(), Replay("3f9a01c2-1"), History(), Find("3f9a01c2-1"), FetchImage("3f9a01c2-1"), TakeSurvey()],
     "operator": [
         Start(),
         Stop(),
