@@ -23,6 +23,7 @@ from edge.commands.keys import find_key, keys, sign
 from edge.commands.replay import replay
 from edge.errors import BundleError, OkngError
 from edge.station.command import station
+from edge.station.people_command import people
 
 if TYPE_CHECKING:
     from edge.client import Station
@@ -74,6 +75,7 @@ def okng() -> None:
 okng.add_command(bridge)
 okng.add_command(journal)
 okng.add_command(keys)
+okng.add_command(people)
 okng.add_command(replay)
 okng.add_command(sign)
 okng.add_command(station)

@@ -16,30 +16,49 @@ from edge.contract.preprocess import Region
 from edge.contract.types import Verdict
 from edge.errors import DataError
 from edge.station.live import Part
+from edge.station.words import Words
 from edge.wire.messages import ImageMessage, ResultMessage
 
 LONGEST_PX = 1280
 MAP_PX = 320
 ALONE_PX = 640
+KEPT = 5
 Heat = NDArray[np.float32]
 RegionOf = Callable[[str], Region | None]
 """From a bundle's digest to the region that its map covers; None where that is not known."""
 
 
-def draw(part: Part, region_of: RegionOf) -> str:
+class Pictures:
+    """The last pictures drawn: the same for all who look."""
+
+    def __init__(self, region_of: RegionOf) -> None:
+        self._region_of, self._drawn = region_of, dict[tuple[Part, str], str]()
+
+    def of(self, part: Part | None, say: Words) -> str:
+        """SVG of the part."""
+        if part is None:
+            return f'<div class="nothing">{say("picture.none_yet")}</div>'
+        key = part, say.language
+        if key not in self._drawn:
+            self._drawn = dict(list(self._drawn.items())[-KEPT:]) | {key: draw(part, self._region_of, say)}
+        return self._drawn[key]
+
+
+def draw(part: Part, region_of: RegionOf, say: Words) -> str:
     """SVG of a part. Where it is not known which region the map covers, the frame is shown without it."""
     heat = heat_of(part.result)
     frame = part.image and _fitted(part.image)
     if frame is None or part.image is None:
-        return _alone(heat, part.result)
+        return _alone(heat, part.result, say)
     width, height = part.image.header.width, part.image.header.height
     drawn = [f'<image href="data:image/jpeg;base64,{frame}" width="{width}" height="{height}"/>']
-    region, note = region_of(part.result.header.bundle), ""
+    named, note = part.result.header.region, ""
+    region = named if isinstance(named, Region) else region_of(part.result.header.bundle)
     if heat is not None and region is None:
-        note = '<div class="note">Map not shown: the station file names another bundle</div>'
+        note = f'<div class="note">{say("picture.map_not_shown")}</div>'
     elif heat is not None and region is not None:
         drawn.append(_over(heat, region.pixels(height, width), part.result.header.verdict))
-    return _svg(width, height, "".join(drawn), f"Frame of part {part.result.header.part}") + note
+    return _svg(width, height, "".join(drawn), say("picture.of_frame", part=part.result.header.part)) + note
 
 
 def heat_of(result: ResultMessage) -> Heat | None:
@@ -70,15 +89,15 @@ def _over(heat: Heat, box: tuple[int, int, int, int], verdict: Verdict) -> str:
     return f'<g transform="translate({x} {y})">{image}{counted}</g>'
 
 
-def _alone(heat: Heat | None, result: ResultMessage) -> str:
+def _alone(heat: Heat | None, result: ResultMessage, say: Words) -> str:
     """The map without a frame, or a few words where there is none either."""
     if heat is None:
-        return '<div class="nothing">No picture</div>'
+        return f'<div class="nothing">{say("picture.none")}</div>'
     height = round(ALONE_PX * heat.shape[0] / heat.shape[1])
     ground = f'<rect width="{ALONE_PX}" height="{height}" fill="#20262e"/>'
     drawn = _over(heat, (0, 0, ALONE_PX, height), result.header.verdict)
-    note = '<div class="note">Map alone: no frame was sent</div>'
-    return _svg(ALONE_PX, height, ground + drawn, f"Map of part {result.header.part}") + note
+    note = f'<div class="note">{say("picture.map_alone")}</div>'
+    return _svg(ALONE_PX, height, ground + drawn, say("picture.of_map", part=result.header.part)) + note
 
 
 def _svg(width: int, height: int, drawn: str, title: str) -> str:
