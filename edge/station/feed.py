@@ -9,6 +9,7 @@ from typing import Any, Self
 
 from edge.client import AsyncStation, ClientKeys, CommandRefused, Topic
 from edge.errors import WireError
+from edge.station.archive import Archive
 from edge.station.live import Live
 from edge.station.review import Choice, Review
 from edge.wire.messages import ImageMessage, Message, ResultMessage
@@ -25,6 +26,7 @@ class Feed:
     def __init__(self, results: str, commands: str, keys: ClientKeys | None = None) -> None:
         self.live, self.review = Live(), Review()
         self._where, self._keys = (results, commands), keys
+        self.archive = Archive(results, commands, keys)
         self._tasks: set[asyncio.Task[None]] = set()
 
     async def __aenter__(self) -> Self:

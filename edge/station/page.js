@@ -64,6 +64,17 @@
   document.addEventListener("input", (event) => {
     if ("opacity" in event.target.dataset) document.documentElement.style.setProperty("--cam", event.target.value / 100);
   });
+  function ask(form) {  // all that stands in a form
+    say(form.dataset.form, Object.fromEntries(new FormData(form)));
+  }
+  document.addEventListener("change", (event) => {
+    const form = event.target.closest("form[data-form]");
+    if (form) ask(form);
+  });
+  document.addEventListener("submit", (event) => {
+    event.preventDefault();
+    ask(event.target);
+  });
   document.addEventListener("keydown", (event) => {
     if (root()?.dataset.sign) {
       if (event.key === "Escape") sign("");

@@ -10,23 +10,26 @@ from nicegui import ui
 
 from edge.station import frame_panels, panels
 from edge.station.decide_view import DecideView
+from edge.station.history_view import HistoryView
 from edge.station.live_view import LiveView
 from edge.station.sessions import Session
+from edge.station.statistics_view import StatisticsView
 from edge.station.visit import Args, View, Visit, place
 from edge.wire.allowed import Role
 
 HERE = Path(__file__).parent
 REFRESH_S = 0.25
 BEAT_S = 1.0
-VIEWS: tuple[type[View], ...] = (LiveView, DecideView)
+VIEWS: tuple[type[View], ...] = (LiveView, DecideView, HistoryView, StatisticsView)
 """In the order of their tabs."""
 
 
 def css() -> str:
-    """The page's style: the file, and which view and tab belong together."""
+    """The page's style: the files, and which view and tab belong together."""
     open_views = ", ".join(f'[data-view="{kind.name}"] .view.{kind.name}' for kind in VIEWS)
     open_tabs = ", ".join(f'[data-view="{kind.name}"] [data-go="{kind.name}"]' for kind in VIEWS)
-    return (HERE / "page.css").read_text(encoding="utf-8") + (
+    files = "".join((HERE / name).read_text(encoding="utf-8") for name in ("page.css", "past.css"))
+    return files + (
         f"{open_views} {{ display: grid; }}\n"
         f"{open_tabs} {{ color: var(--text) !important; background: var(--ground) !important;"
         " border-left-color: var(--focus) !important; font-weight: 700; }\n"

@@ -32,7 +32,7 @@ class Pictures:
     """The last pictures drawn: the same for all who look."""
 
     def __init__(self, region_of: RegionOf) -> None:
-        self._region_of, self._drawn = region_of, dict[tuple[Part, str], str]()
+        self.region_of, self._drawn = region_of, dict[tuple[Part, str], str]()
 
     def of(self, part: Part | None, say: Words) -> str:
         """SVG of the part."""
@@ -40,7 +40,7 @@ class Pictures:
             return f'<div class="nothing">{say("picture.none_yet")}</div>'
         key = part, say.language
         if key not in self._drawn:
-            self._drawn = dict(list(self._drawn.items())[-KEPT:]) | {key: draw(part, self._region_of, say)}
+            self._drawn = dict(list(self._drawn.items())[-KEPT:]) | {key: draw(part, self.region_of, say)}
         return self._drawn[key]
 
 
