@@ -15,11 +15,13 @@ from edge.contract.survey import Survey
 from edge.contract.types import Pixels
 from edge.control.memory import Normal, decode_memory
 from edge.control.survey import Seen, Surveyor
+from edge.daemon.deciding import fact
 from edge.daemon.recovery import published, reading_of
 from edge.errors import DataError, JournalError, UsageError
 from edge.journal.images import ImageFormat, encode_image
 from edge.journal.past import PastReader, Wanted
 from edge.journal.rows import Row
+from edge.wire.messages import DecidedFact
 from edge.wire.queries import (
     FetchImage,
     Find,
@@ -28,7 +30,6 @@ from edge.wire.queries import (
     HistoryAnswer,
     ImageAnswer,
     Past,
-    Ruling,
     TakeSurvey,
 )
 
@@ -54,7 +55,7 @@ def history(reader: PastReader, asked: History) -> HistoryAnswer:
     results = [
         Past(
             published(row, reading_of(reader, row), maps=False).header,
-            _ruling(row),
+            _said(row),
             row.protected_ns is not None,
             _thumbnail(reader, row) if asked.thumbnails else None,
         )
@@ -67,7 +68,7 @@ def find(reader: PastReader, asked: Find) -> FindAnswer:
     """One inspection."""
     row = _row(reader, asked.inspection)
     again = published(row, reading_of(reader, row), maps=True)
-    return FindAnswer(again.header, again.map, _ruling(row), row.protected_ns is not None)
+    return FindAnswer(again.header, again.map, _said(row), row.protected_ns is not None)
 
 
 def image(reader: PastReader, asked: FetchImage) -> ImageAnswer:
@@ -112,9 +113,8 @@ def _row(reader: PastReader, inspection: str) -> Row:
     return row
 
 
-def _ruling(row: Row) -> Ruling | None:
-    said = row.decision
-    return Ruling(said.decision, said.operator, said.reason, said.decided_ns) if said else None
+def _said(row: Row) -> DecidedFact | None:
+    return fact(row.decision) if row.decision else None
 
 
 def _decoded(data: bytes, row: Row) -> Pixels:

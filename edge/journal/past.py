@@ -23,10 +23,11 @@ _LOWEST = """
 _OLDEST = "SELECT number, triggered_ns FROM inspections WHERE number BETWEEN ? AND ? ORDER BY number LIMIT 1"
 _COLUMNS = """
     SELECT i.boot_id, i.triggered_ns, i.verdict, i.score, i.kind, i.reason, i.bundle, i.recipe_name, i.reading,
-        (SELECT sum(value) FROM json_each(i.timings_ms)) AS judging_ms, d.decision, d.reason AS decision_reason
+        (SELECT sum(value) FROM json_each(i.timings_ms)) AS judging_ms, d.decision,
+        iif(d.code <> '', d.code, d.reason) AS decision_reason
     FROM inspections AS i
     LEFT JOIN decisions AS d ON d.number =
-        (SELECT max(number) FROM decisions WHERE boot_id = i.boot_id AND sequence = i.sequence)
+        (SELECT max(number) FROM standing WHERE boot_id = i.boot_id AND sequence = i.sequence)
     WHERE i.number BETWEEN ? AND ? AND +i.triggered_ns >= ? AND +i.triggered_ns < ? AND i.golden IS NULL
         AND ? IN ('', i.recipe_name)
     ORDER BY i.number DESC

@@ -11,7 +11,24 @@ from edge.contract.lifetime import Closing
 from edge.wire.allowed import AllowList, Role
 from edge.wire.keys import ClientKeys, WireKey
 from edge.wire.queries import FetchImage, Find, History, TakeSurvey
-from edge.wire.requests import Changeover, Command, Decide, Golden, Interlock, Replay, Start, Status, Stop, Trigger
+from edge.wire.requests import (
+    Changeover,
+    Command,
+    Decide,
+    Decisions,
+    Golden,
+    Interlock,
+    Pause,
+    Protect,
+    Replay,
+    Resume,
+    Start,
+    Status,
+    Stop,
+    Trigger,
+    Undo,
+    Waiting,
+)
 
 log = logging.getLogger(__name__)
 
@@ -23,10 +40,16 @@ NEEDED: dict[type[Command], Role] = {
     Find: Role.VIEWER,
     FetchImage: Role.VIEWER,
     TakeSurvey: Role.VIEWER,
+    Waiting: Role.VIEWER,
+    Decisions: Role.VIEWER,
     Start: Role.OPERATOR,
     Stop: Role.OPERATOR,
+    Pause: Role.OPERATOR,
+    Resume: Role.OPERATOR,
     Trigger: Role.OPERATOR,
     Decide: Role.OPERATOR,
+    Undo: Role.OPERATOR,
+    Protect: Role.OPERATOR,
     Changeover: Role.OPERATOR,
     Interlock: Role.OPERATOR,
     Golden: Role.OPERATOR,

@@ -8,8 +8,8 @@ import msgspec
 
 from edge.contract.cam import Thresholds
 from edge.contract.survey import Survey
-from edge.contract.types import Decision, Verdict
-from edge.wire.messages import ResultHeader, Size
+from edge.contract.types import Verdict
+from edge.wire.messages import DecidedFact, ResultHeader, Size
 from edge.wire.texts import InspectionId, Part
 
 LATEST = (1 << 63) - 1
@@ -60,23 +60,14 @@ class TakeSurvey(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_fi
     thresholds: Thresholds | None = None
 
 
-Query = History | Find | FetchImage | TakeSurvey
-
-
-class Ruling(msgspec.Struct, frozen=True):
-    """A decision on an inspection that is on the disk."""
-
-    decision: Decision
-    operator: str
-    reason: str
-    decided_ns: int
+LookBack = History | Find | FetchImage | TakeSurvey
 
 
 class Past(msgspec.Struct, frozen=True):
-    """One inspection of the journal. `decision` is the latest; `thumbnail` a JPEG, where asked and there is a frame."""
+    """One inspection of the journal. `decision` is what stands; `thumbnail` a JPEG, None where there is no frame."""
 
     header: ResultHeader
-    decision: Ruling | None
+    decision: DecidedFact | None
     protected: bool
     thumbnail: bytes | None
 
@@ -93,11 +84,11 @@ class HistoryAnswer(msgspec.Struct, frozen=True):
 
 
 class FindAnswer(msgspec.Struct, frozen=True):
-    """`map` has the bytes of the result's third frame, None where there is none. `decision` is the latest."""
+    """`map` has the bytes of the result's third frame, None where there is none. `decision` is what stands."""
 
     header: ResultHeader
     map: bytes | None
-    decision: Ruling | None
+    decision: DecidedFact | None
     protected: bool
 
 
@@ -111,7 +102,7 @@ class ImageAnswer(msgspec.Struct, frozen=True):
     data: bytes
 
 
-QUERY_ANSWERS: dict[str, type[msgspec.Struct]] = {
+LOOK_BACK_ANSWERS: dict[str, type[msgspec.Struct]] = {
     "history": HistoryAnswer,
     "find": FindAnswer,
     "image": ImageAnswer,

@@ -6,16 +6,17 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Annotated, Any
+from typing import Annotated, Any, get_args
 
 import msgspec
 
+from edge.contract.cam import Thresholds
 from edge.contract.settings import RecipeName
 from edge.contract.types import Decision, Label, plain
 from edge.errors import WireError
 from edge.wire.messages import SCHEMA
-from edge.wire.queries import QUERY_ANSWERS, Query
-from edge.wire.texts import INSPECTION_ID, FilePath, InspectionId, Name, Part, RequestId, Text
+from edge.wire.queries import LookBack
+from edge.wire.texts import INSPECTION_ID, Code, FilePath, InspectionId, Name, Part, RequestId, Text
 
 LARGEST_REQUEST = 16 * 1024
 """Bytes of a request; what is larger is answered `too_large`."""
@@ -35,6 +36,7 @@ class ErrorCode(StrEnum):
     UNKNOWN_INSPECTION = "unknown_inspection"
     WRONG_STATE = "wrong_state"
     BUSY = "busy"
+    DECIDED = "decided"
     FORBIDDEN = "forbidden"
     BAD_BUNDLE = "bad_bundle"
     BAD_RECIPE = "bad_recipe"
@@ -61,12 +63,70 @@ class Trigger(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_field
 
 
 class Decide(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_field="name", tag="decide"):
-    """An operator's decision on an inspection."""
+    """An operator's decision on an inspection. `code` is one of the station's reasons, `reason` free text.
+
+    `replaces`: the request id of the decision that the operator knew to stand, empty for none; None: whatever stands.
+    """
 
     inspection: InspectionId
     decision: Decision
     operator: Name
     reason: Text = ""
+    code: Code = ""
+    replaces: Annotated[str, msgspec.Meta(max_length=64, pattern=r"^[A-Za-z0-9._:-]*\Z")] | None = None
+
+
+class Undo(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_field="name", tag="undo"):
+    """Takes back the decision that was made under this request id, as long as it stands."""
+
+    decision: RequestId
+    operator: Name
+
+
+class Pause(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_field="name", tag="pause"):
+    """Inspect no more until `Resume`, over restarts too."""
+
+    operator: Name
+    reason: Text = ""
+
+
+class Resume(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_field="name", tag="resume"):
+    """Go on after `Pause`."""
+
+    operator: Name
+
+
+class SetThresholds(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_field="name", tag="threshold"):
+    """Other thresholds for the recipe in use, once the known frames are judged right by them."""
+
+    thresholds: Thresholds
+    operator: Name
+    reason: Text = ""
+
+
+class Protect(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_field="name", tag="protect"):
+    """Keeps an inspection and its image whatever the journal's bounds are; `on` false ends that."""
+
+    inspection: InspectionId
+    operator: Name
+    on: bool = True
+
+
+class Waiting(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_field="name", tag="waiting"):
+    """REVIEW parts that nobody has decided, oldest first, over all boots: those after `after`, if given.
+
+    `maps`: with their maps.
+    """
+
+    after: Annotated[str, msgspec.Meta(pattern=r"^([0-9a-f]{8}-[0-9]{1,18})?\Z")] = ""
+    limit: Annotated[int, msgspec.Meta(ge=1, le=200)] = 50
+    maps: bool = True
+
+
+class Decisions(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_field="name", tag="decisions"):
+    """All that was decided on one inspection."""
+
+    inspection: InspectionId
 
 
 class Load(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_field="name", tag="load"):
@@ -106,11 +166,15 @@ class Replay(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_field=
     maps: bool = True
 
 
-Command = Status | Start | Stop | Trigger | Decide | Load | Rollback | Changeover | Interlock | Golden | Replay | Query
-COMMANDS = frozenset(
-    {"status", "start", "stop", "trigger", "decide", "load", "rollback", "changeover", "interlock", "golden", "replay"}
-    | QUERY_ANSWERS.keys()
-)
+Query = Status | Replay | Waiting | Decisions | LookBack
+"""What only asks."""
+Order = (
+    Start | Stop | Pause | Resume | Trigger | Decide | Undo | Protect | Load | Rollback | Changeover | SetThresholds
+    | Interlock | Golden
+)  # fmt: skip
+"""What is carried out once, however often it comes under one request id."""
+Command = Query | Order
+COMMANDS = frozenset(str(each.__struct_config__.tag) for each in get_args(Command))
 
 
 class Envelope(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

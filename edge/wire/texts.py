@@ -13,3 +13,4 @@ FilePath = Annotated[str, msgspec.Meta(min_length=1, max_length=1000, pattern=r"
 RequestId = Annotated[str, msgspec.Meta(min_length=1, max_length=64, pattern=r"^[A-Za-z0-9._:-]+\Z")]
 INSPECTION_ID = r"^[0-9a-f]{8}-[0-9]{1,18}\Z"
 InspectionId = Annotated[str, msgspec.Meta(pattern=INSPECTION_ID)]
+Code = Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z0-9_-]{0,40}\Z")]
