@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -28,11 +29,13 @@ if TYPE_CHECKING:
               help="Where to write who did what.")  # fmt: skip
 @click.option("--idle-min", type=click.FloatRange(0.1, 1440), default=5.0, show_default=True,
               help="After so long without a touch whoever is signed in no longer is.")  # fmt: skip
+@click.option("--shift", "shifts", multiple=True, metavar="HH:MM", type=click.DateTime(["%H:%M"]),
+              help="When a shift begins; may be given again. Else 06:00, 14:00 and 22:00.")  # fmt: skip
 @click.option("--certificate", type=click.Path(path_type=Path), help="For https: the certificate, PEM, with --key.")
 @click.option("--key", type=click.Path(path_type=Path), help="Its private key, PEM, which others cannot read.")
 def station(
-    config: Path, host: str, port: int, file: Path, log: Path, idle_min: float, certificate: Path | None,
-    key: Path | None,
+    config: Path, host: str, port: int, file: Path, log: Path, idle_min: float, shifts: tuple[datetime, ...],
+    certificate: Path | None, key: Path | None,
 ) -> None:  # fmt: skip
     """Serve the operator page: what the line does now, and the parts that wait for a decision.
 
@@ -53,6 +56,7 @@ def station(
     from edge.station.regions import Regions
     from edge.station.serve import application, bind, check_tls, serve
     from edge.station.sessions import Sessions
+    from edge.station.shift import STARTS, Shift
     from edge.wire.keys import ClientKeys
 
     people = People(file)
@@ -62,7 +66,8 @@ def station(
         check_tls(*tls)
     keys = ClientKeys.of_station(Path(read.wire.key)) if read.wire.key else None
     listener, audit = bind(host, port), Audit(log)
-    feed = Feed(read.results_address, read.commands_address, keys)
+    shift = Shift([each.time() for each in shifts] or STARTS)
+    feed = Feed(read.results_address, read.commands_address, keys, shift)
     served = application(feed, Regions(Path(read.bundle)).find, Sessions(people, audit, 60 * idle_min), audit, host)
     name = f"[{host}]" if ":" in host else host
     click.echo(f"{'https' if tls else 'http'}://{name}:{listener.getsockname()[1]}/")

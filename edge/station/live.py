@@ -6,7 +6,7 @@ from collections import OrderedDict
 from dataclasses import dataclass
 from enum import StrEnum
 
-from edge.contract.types import State, Verdict
+from edge.contract.types import State
 from edge.wire.messages import ImageMessage, Message, ResultHeader, ResultMessage, StateMessage, StatisticsMessage
 
 SILENT_S = 3.0
@@ -66,7 +66,6 @@ class Shown:
     condition: Condition
     troubled: bool
     notices: tuple[Notice, ...]
-    counts: dict[Verdict, int]
 
     @property
     def header(self) -> ResultHeader | None:
@@ -125,7 +124,6 @@ class Live:
             condition=self._condition(freshness, now),
             troubled=freshness is Freshness.LOST or (header is not None and header.state is State.ERROR),
             notices=tuple(Notice(name, text) for name, text in told.items()),
-            counts={verdict: header.counters.results.get(verdict, 0) if header else 0 for verdict in Verdict},
         )  # fmt: skip
 
     def _promote(self, now: float, wait_s: float = IMAGE_WAIT_S) -> None:

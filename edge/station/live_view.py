@@ -34,4 +34,4 @@ class LiveView(View):
         self._verdict.content = panels.verdict(say, shown)
         self._part.content = panels.part(say, shown.header)
         self._notices.content = panels.notices(say, shown)
-        self._counts.content = panels.counts(say, shown)
+        self._counts.content = panels.counts(say, self.visit.feed.shift.tally)

@@ -12,6 +12,7 @@
 
   function go(view) {
     root().dataset.view = view;
+    sessionStorage.setItem("okng-view", view);
     say("view", { name: view });
   }
 
@@ -33,7 +34,9 @@
     sessionStorage.setItem("okng-session", token);
     sign("");
   };
-  window.okngJoin = () => {  // after a reload the same person goes on
+  window.okngJoin = () => {  // after a reload the same person goes on where they were
+    const view = sessionStorage.getItem("okng-view");
+    if (document.querySelector(`[data-go="${view}"]`)) go(view);
     const token = sessionStorage.getItem("okng-session");
     if (token) say("resume", { token });
   };

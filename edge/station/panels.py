@@ -7,6 +7,7 @@ from html import escape
 from edge.contract.types import Verdict
 from edge.station.live import Freshness, Shown
 from edge.station.looks import shape
+from edge.station.shift import Tally
 from edge.station.words import Words
 from edge.wire.messages import ResultHeader
 
@@ -60,17 +61,19 @@ def _score(say: Words, header: ResultHeader) -> str:
     )
 
 
-def counts(say: Words, shown: Shown) -> str:
-    """Results by verdict, and the yield."""
-    total = sum(shown.counts.values())
+def counts(say: Words, tally: Tally) -> str:
+    """Results of the shift by verdict, yield and NG rate."""
+    if tally.since is None:
+        return ""
     each = "".join(
         f'<div class="count {verdict}">{shape(verdict)}<b>{number}</b><small>{say(f"verdict.{verdict}")}</small></div>'
-        for verdict, number in shown.counts.items()
+        for verdict, number in tally.counts.items()
     )
     for key, verdict in (("yield", Verdict.OK), ("ng_rate", Verdict.NG)):
-        value = say.share(shown.counts[verdict], total)
-        each += f'<div class="count {key}"><b>{value}</b><small>{say(f"live.{key}")}</small></div>'
-    return f'<div class="counts">{each}</div>'
+        value = say.share(tally.counts[verdict], tally.total)
+        each += f'<div class="count rate"><b>{value}</b><small>{say(f"live.{key}")}</small></div>'
+    since = say("live.shift", time=f"{tally.since:%H:%M}")
+    return f'<div class="counts"><small class="since">{since}</small>{each}</div>'
 
 
 def condition(say: Words, shown: Shown) -> str:

@@ -26,11 +26,10 @@ def test_before_anything_came_nothing_is_live() -> None:
 
 
 def test_a_result_with_its_image_is_live() -> None:
-    shown = live(state(counts={Verdict.OK: 3}), result(1), image(1)).shown(T, WALL_NS)
+    shown = live(state(), result(1), image(1)).shown(T, WALL_NS)
     assert shown.freshness is Freshness.LIVE
     assert shown.part.image.header.id == shown.part.result.header.id
     assert (shown.station, shown.condition.key, shown.troubled) == ("line-3", "state.continuous_execution", False)
-    assert shown.counts == {Verdict.OK: 3, Verdict.NG: 0, Verdict.REVIEW: 0, Verdict.FAULT: 0}
 
 
 def test_a_silent_station_is_lost_and_back_with_its_next_word() -> None:
