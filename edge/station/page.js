@@ -67,8 +67,8 @@
   document.addEventListener("input", (event) => {
     if ("opacity" in event.target.dataset) document.documentElement.style.setProperty("--cam", event.target.value / 100);
   });
-  function ask(form) {  // all that stands in a form
-    say(form.dataset.form, Object.fromEntries(new FormData(form)));
+  function ask(form) {  // all that stands in a form: at each change, or where it says `data-submit` when that is asked for
+    say(form.dataset.form ?? form.dataset.submit, Object.fromEntries(new FormData(form)));
   }
   document.addEventListener("change", (event) => {
     const form = event.target.closest("form[data-form]");

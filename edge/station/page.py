@@ -13,6 +13,7 @@ from edge.station.decide_view import DecideView
 from edge.station.history_view import HistoryView
 from edge.station.live_view import LiveView
 from edge.station.sessions import Session
+from edge.station.setup_view import SetupView
 from edge.station.statistics_view import StatisticsView
 from edge.station.visit import Args, View, Visit, place
 from edge.wire.allowed import Role
@@ -20,7 +21,7 @@ from edge.wire.allowed import Role
 HERE = Path(__file__).parent
 REFRESH_S = 0.25
 BEAT_S = 1.0
-VIEWS: tuple[type[View], ...] = (LiveView, DecideView, HistoryView, StatisticsView)
+VIEWS: tuple[type[View], ...] = (LiveView, DecideView, HistoryView, StatisticsView, SetupView)
 """In the order of their tabs."""
 
 
@@ -28,7 +29,7 @@ def css() -> str:
     """The page's style: the files, and which view and tab belong together."""
     open_views = ", ".join(f'[data-view="{kind.name}"] .view.{kind.name}' for kind in VIEWS)
     open_tabs = ", ".join(f'[data-view="{kind.name}"] [data-go="{kind.name}"]' for kind in VIEWS)
-    files = "".join((HERE / name).read_text(encoding="utf-8") for name in ("page.css", "past.css"))
+    files = "".join((HERE / name).read_text(encoding="utf-8") for name in ("page.css", "past.css", "setup.css"))
     return files + (
         f"{open_views} {{ display: grid; }}\n"
         f"{open_tabs} {{ color: var(--text) !important; background: var(--ground) !important;"

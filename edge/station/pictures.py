@@ -47,7 +47,7 @@ class Pictures:
 def draw(part: Part, region_of: RegionOf, say: Words) -> str:
     """SVG of a part. Where it is not known which region the map covers, the frame is shown without it."""
     heat = heat_of(part.result)
-    frame = part.image and _fitted(part.image)
+    frame = part.image and fitted(part.image)
     if frame is None or part.image is None:
         return _alone(heat, part.result, say)
     width, height = part.image.header.width, part.image.header.height
@@ -113,7 +113,7 @@ def _map_png(heat: Heat) -> str:
     return f"data:image/png;base64,{base64.b64encode(png.tobytes()).decode()}"
 
 
-def _fitted(image: ImageMessage) -> str | None:
+def fitted(image: ImageMessage) -> str | None:
     """The frame in base64, smaller where it is larger than a screen; None when it cannot be read."""
     data = image.data
     longest = max(image.header.height, image.header.width)

@@ -70,8 +70,8 @@ def summary(say: Words, found: Survey) -> str:
     return f'<div class="summary">{told}</div>'
 
 
-def scores(say: Words, found: Survey, limits: Thresholds | None) -> str:
-    """How often each score was, by verdict, with thresholds."""
+def scores(say: Words, found: Survey, limits: Thresholds | None, *, both: bool = False) -> str:
+    """How often each score was, by verdict, with thresholds; with `both`, also where they are one."""
     stacked = [found.scores.get(verdict, [0] * SCORE_BINS) for verdict in (Verdict.OK, Verdict.REVIEW, Verdict.NG)]
     top = max(1, *map(sum, zip(*stacked, strict=True)))
     plot = Plot(top**0.5, squared=True)
@@ -84,7 +84,7 @@ def scores(say: Words, found: Survey, limits: Thresholds | None) -> str:
             below += count
     if limits:
         plot.mark("limit ok-below", limits.ok_below, say.number(limits.ok_below, 3))
-        if limits.ng_from > limits.ok_below:
+        if both or limits.ng_from > limits.ok_below:
             plot.mark("limit ng-from", limits.ng_from, say.number(limits.ng_from, 3))
     words = [(share / 5, say.number(share / 5, 1)) for share in range(6)]
     return plot.svg(say("statistics.scores"), words)
