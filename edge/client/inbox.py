@@ -11,7 +11,9 @@ from edge.wire.messages import (
     DecisionMessage,
     EventMessage,
     ImageMessage,
+    MapMessage,
     Message,
+    OverlayMessage,
     ResultMessage,
     StateMessage,
     StatisticsMessage,
@@ -146,6 +148,10 @@ def _topics(message: Message) -> set[Topic]:
     match message:
         case ResultMessage():
             return {Topic.RESULT, Topic.VERDICT}
+        case MapMessage():
+            return {Topic.MAP}
+        case OverlayMessage():
+            return {Topic.OVERLAY}
         case ImageMessage():
             return {Topic.IMAGE}
         case StateMessage():

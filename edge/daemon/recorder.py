@@ -184,6 +184,11 @@ class Recorder:
             inspection, bundle=self._bundle.digest, output=card.output, image=reference, classes=card.kinds,
             thresholds=self._thresholds(inspection),
         )  # fmt: skip
+        if judgement.map_units is not None:
+            self._publisher.map(
+                inspection, bundle=self._bundle.digest, output=card.output, region=self._region(inspection),
+                classes=card.kinds,
+            )  # fmt: skip
         if self._publish_images and inspection.frame is not None:
             jpeg = encode_image(inspection.frame.pixels, ImageFormat.JPEG)
             self._publisher.image(inspection, jpeg, bundle=self._bundle.digest)

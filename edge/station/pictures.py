@@ -8,10 +8,11 @@ from html import escape
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
-from edge.contract.cam import BINARY, dequantise, ng_map, probability
+from edge.contract import overlay
+from edge.contract.cam import BINARY
 from edge.contract.images import decode_image
+from edge.contract.overlay import Heat
 from edge.contract.preprocess import Region
 from edge.contract.types import Verdict
 from edge.errors import DataError
@@ -23,7 +24,6 @@ LONGEST_PX = 1280
 MAP_PX = 320
 ALONE_PX = 640
 KEPT = 5
-Heat = NDArray[np.float32]
 RegionOf = Callable[[str], Region | None]
 """From a bundle's digest to the region that its map covers; None where that is not known."""
 
@@ -66,8 +66,7 @@ def heat_of(result: ResultMessage) -> Heat | None:
     shape, units = result.header.map, result.map_units
     if shape is None or units is None:
         return None
-    logits = ng_map(dequantise(units, shape.scale, shape.zero_point), result.header.classes or BINARY)
-    return np.asarray(probability(logits[..., 0]), np.float32)
+    return overlay.heat_of(units, shape.scale, shape.zero_point, result.header.classes or BINARY)
 
 
 def outline(heat: Heat, width: int, height: int) -> str:
@@ -107,10 +106,7 @@ def _svg(width: int, height: int, drawn: str, title: str) -> str:
 
 def _map_png(heat: Heat) -> str:
     """The map in colours that are the more opaque the higher P(NG) is, as a data URI."""
-    fine = cv2.resize(heat, (MAP_PX, MAP_PX), interpolation=cv2.INTER_LINEAR)
-    grey = np.rint(fine * 255).astype(np.uint8)
-    _, png = cv2.imencode(".png", np.dstack([cv2.applyColorMap(grey, cv2.COLORMAP_INFERNO), grey]))
-    return f"data:image/png;base64,{base64.b64encode(png.tobytes()).decode()}"
+    return f"data:image/png;base64,{base64.b64encode(overlay.overlay_png(heat)).decode()}"
 
 
 def fitted(image: ImageMessage) -> str | None:

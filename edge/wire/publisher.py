@@ -15,7 +15,9 @@ from edge.contract.cam import BINARY, Classes, Thresholds
 from edge.contract.card import Tensor
 from edge.contract.events import Event
 from edge.contract.lifetime import Closing
+from edge.contract.overlay import heat_of, overlay_png
 from edge.contract.quality import Quality
+from edge.contract.region import Region
 from edge.contract.statistics import Point
 from edge.contract.types import Inspection, State, plain
 from edge.errors import WireError
@@ -31,7 +33,11 @@ from edge.wire.messages import (
     ImageHeader,
     ImageMessage,
     ImageReference,
+    MapHeader,
+    MapMessage,
     MapShape,
+    OverlayHeader,
+    OverlayMessage,
     ResultHeader,
     ResultMessage,
     StateHeader,
@@ -71,6 +77,8 @@ class Publisher(Closing):
         self._station, self._boot = plain(station), boot
         self._numbers: Counter[Topic] = Counter()
         self._last: tuple[int, int | None] = (0, None)
+        self._prefixes: set[bytes] = set()
+        """What somebody has subscribed to, as far as `newcomers` has looked."""
         self._context = context
         self._guard = guard if is_tcp(address) else None
         self._revocations = self._guard.allowed.revocations if self._guard else 0
@@ -131,6 +139,28 @@ class Publisher(Closing):
         self._send(frames)
         self._send([Topic.VERDICT.value.encode(), frames[1]])
 
+    def map(
+        self, inspection: Inspection, *, bundle: str, output: Tensor, region: Region, classes: Classes = BINARY
+    ) -> None:
+        """Publishes an inspection's map alone, and in colours, to whom it may concern; `region` is where it lies.
+
+        Nothing is made that nobody listens to. Raises ValueError when it has no map; WireError.
+        """
+        units = inspection.judgement.map_units
+        shape = _shape(inspection, output)
+        if units is None or shape is None:
+            raise ValueError(f"inspection {inspection.id} has no map")
+        place = Region(region.left, region.top, region.width, region.height)
+        facts = {"sequence": inspection.sequence, "id": inspection.id, "region": place}
+        if self._wanted(Topic.MAP):
+            many = classes if classes.many else msgspec.UNSET
+            header = MapHeader(**self._beside_results(Topic.MAP, bundle) | facts, map=shape, classes=many)
+            self._send(encode_message(MapMessage(header, units)))
+        if self._wanted(Topic.OVERLAY):
+            png = overlay_png(heat_of(units, shape.scale, shape.zero_point, classes))
+            above = OverlayHeader(**self._beside_results(Topic.OVERLAY, bundle) | facts, encoding="png")
+            self._send(encode_message(OverlayMessage(above, png)))
+
     def image(self, inspection: Inspection, data: bytes, *, bundle: str, encoding: str = "jpeg") -> None:
         """Publishes an inspection's frame, encoded as `data`. Raises ValueError when it has no frame; WireError."""
         frame = inspection.frame
@@ -187,6 +217,7 @@ class Publisher(Closing):
             self._revocations = found
             self._socket.close(linger=0)
             self._socket = self._new_socket()
+            self._prefixes.clear()
             self._unbound_since = time.monotonic()
         if self._unbound_since is not None:
             self._bind_again(self._unbound_since)
@@ -214,7 +245,10 @@ class Publisher(Closing):
         try:
             for _ in range(NOTICES):
                 notice = self._socket.recv(zmq.NOBLOCK)
-                if notice[:1] == SUBSCRIBED:
+                if notice[:1] != SUBSCRIBED:
+                    self._prefixes.discard(notice[1:])
+                else:
+                    self._prefixes.add(notice[1:])
                     found |= {topic for topic in Topic if topic.value.encode().startswith(notice[1:])}
         except zmq.Again:
             pass
@@ -253,6 +287,9 @@ class Publisher(Closing):
     def close(self) -> None:
         """May be called twice."""
         self._socket.close()
+
+    def _wanted(self, topic: Topic) -> bool:
+        return any(topic.value.encode().startswith(prefix) for prefix in self._prefixes)
 
     def _next(self, topic: Topic) -> int:
         self._numbers[topic] += 1

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import cv2
+import numpy as np
 import pytest
 
 from edge.client import CommandRefused, Station
 from edge.contract.cam import Thresholds
 from edge.contract.events import InterlockEvent, PauseEvent, ProtectEvent, ThresholdsEvent
+from edge.contract.overlay import heat_of
 from edge.contract.types import Decision, Signal, State, Verdict
 from edge.journal.reader import JournalReader
-from edge.wire.messages import DecisionMessage, EventMessage, Topic
+from edge.wire.messages import DecisionMessage, EventMessage, MapMessage, OverlayMessage, Topic
 from edge.wire.requests import Decide
 from tests.edge.test_daemon import BY_COMMAND, WAIT_S, Running, station_file
 
@@ -54,13 +57,37 @@ def station(tmp_path_factory, bundle, capture):
         assert daemon.end() == 0, daemon.log.read_text()
 
 
+def test_map_and_overlay_come_to_those_who_subscribe_to_them_and_nothing_else(station) -> None:
+    with Station(
+        f"ipc://{station.folder}/r", f"ipc://{station.folder}/c", topics=(Topic.MAP, Topic.OVERLAY), timeout_s=WAIT_S
+    ) as maps:
+        maps.wait_joined()
+        name = inspect(station)
+        first, second = maps.receive(WAIT_S), maps.receive(WAIT_S)
+        assert maps.receive(0.2) is None
+    result = station.results[-1]
+    assert isinstance(first, MapMessage)
+    assert (first.header.id, first.header.number, first.header.map) == (name, 1, result.header.map)
+    assert np.array_equal(first.map_units, result.map_units)
+    assert isinstance(second, OverlayMessage)
+    assert (second.header.id, second.header.region) == (name, first.header.region)
+    drawn = cv2.imdecode(np.frombuffer(second.data, np.uint8), cv2.IMREAD_UNCHANGED)
+    heat = heat_of(result.map_units, result.header.map.scale, result.header.map.zero_point)
+    assert drawn.shape == (320, 320, 4)
+    row, column = np.unravel_index(drawn[..., 3].argmax(), (320, 320))
+    there = heat[row * heat.shape[0] // 320, column * heat.shape[1] // 320]
+    assert there == heat.max()
+    assert abs(int(drawn[row, column, 3]) - 255 * float(there)) < 5
+    station.station.decide(name, Decision.ACCEPT, "ann")
+
+
 def test_decisions_are_added_taken_back_and_published_and_the_queue_follows(station) -> None:
     first, second = inspect(station), inspect(station, "A-2")
     ask = station.station
     page = ask.waiting(limit=1)
     assert [each.header.id for each in page.results] == [first]
-    assert page.results[0].header == station.results[0].header
-    assert page.results[0].map == station.results[0].map_units.tobytes()
+    shown = station.results[-2]
+    assert (page.results[0].header, page.results[0].map) == (shown.header, shown.map_units.tobytes())
     assert (page.more, page.total) == (True, 2)
     assert [each.header.id for each in ask.waiting(first).results] == [second]
     with listener(station) as others:
@@ -148,6 +175,7 @@ def test_an_inspection_is_protected_and_released(station, okng) -> None:
         assert others.receive(WAIT_S).header.event.protected
         assert station.rows()[-1].protected_ns is not None
         assert okng("protect", name, "--off", "--config", station.config).status == 0
+        assert not others.receive(WAIT_S).header.event.protected
     assert station.rows()[-1].protected_ns is None
     with JournalReader(station.folder / "journal") as reader:
         found = [noted.event for noted in reader.events("protect")]
