@@ -86,27 +86,30 @@
       ...["left", "top", "width", "height"].map((key) => `${key} = ${down(each[key])}`)));
     document.getElementById("okng-recipe").value = `${lines.join("\n")}\n`;
   }
-  function save(name, address) {
+  function save(name, blob) {
     const link = document.createElement("a");
     link.download = name;
-    link.href = address;
+    link.href = URL.createObjectURL(blob);
+    document.body.append(link);
     link.click();
+    link.remove();
+    setTimeout(() => URL.revokeObjectURL(link.href), 60_000);
   }
-  function ignorePicture() {
+  function saveIgnored() {
     const picture = document.createElement("canvas"), pen = picture.getContext("2d");
     picture.width = hidden.width;
     picture.height = hidden.height;
     pen.fillRect(0, 0, picture.width, picture.height);
     pen.drawImage(hidden, 0, 0);
-    return picture.toDataURL("image/png");
+    picture.toBlob((blob) => save(`${recipeName()}-ignore.png`, blob), "image/png");
   }
   const TOOLS = {
     hold() { held = !held; freeze(); },
     clear() { regions = []; hidden.width = hidden.width; show(); },
     recipe() { write(); at(".drawn-recipe").classList.add("open"); },
     close() { at(".drawn-recipe").classList.remove("open"); },
-    "save-recipe"() { write(); save(`${recipeName()}.toml`, `data:application/toml;charset=utf-8,${encodeURIComponent(document.getElementById("okng-recipe").value)}`); },
-    "save-ignore"() { if (isPainted()) save(`${recipeName()}-ignore.png`, ignorePicture()); },
+    "save-recipe"() { write(); save(`${recipeName()}.toml`, new Blob([document.getElementById("okng-recipe").value])); },
+    "save-ignore"() { if (isPainted()) saveIgnored(); },
   };
   function freeze() {  // what is drawn on stands still, though the line goes on
     at(".still")?.remove();

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections import deque
 from collections.abc import Awaitable, Callable
 from datetime import datetime
@@ -73,16 +74,15 @@ class SetupView(View):
             background_tasks.create(self._try({"span": "week"}))
             background_tasks.create(self._look())
         part = shown.part
-        if part is None or part.image is None:
-            self._frame.content = f'<div class="nothing">{self.visit.say("picture.none_yet")}</div>'
-        elif part is not self._part:
+        if part is not None and part.image is not None and part is not self._part:
             self._part = part
             self._show(part)
-        self._age.content = "" if shown.age_s is None else self._taken(shown.age_s)
-
-    def _taken(self, age_s: float) -> str:
-        say = self.visit.say
-        return f'<div class="age">{say("live.taken", time=say.ago(age_s))}</div>'
+        if self._part is None:
+            self._frame.content = f'<div class="nothing">{self.visit.say("picture.none_yet")}</div>'
+            return
+        header, say = self._part.result.header, self.visit.say
+        age_s = (time.time_ns() - (header.captured_ns or header.triggered_ns)) / 1e9
+        self._age.content = f'<div class="age">{say("live.taken", time=say.ago(age_s))}</div>'
 
     def _show(self, part: Part) -> None:
         assert part.image is not None
