@@ -25,7 +25,9 @@ MOST_GROUPS, LEAST_GROUP = 60, 50
 MOST_TALLIES = 12
 VERDICTS = tuple(Verdict)
 DECISIONS = tuple(Decision)
+VERDICT_CODES: dict[str, int] = {verdict: code for code, verdict in enumerate(VERDICTS)}
 NOT_DECIDED = -1
+DECISION_CODES: dict[str | None, int] = {None: NOT_DECIDED} | {each: code for code, each in enumerate(DECISIONS)}
 _NUMBERS = re.compile(r"\d+([.,]\d+)*")
 Numbers = NDArray[np.float64]
 Codes = NDArray[np.int64]
@@ -71,12 +73,10 @@ class Surveyor:
         self.judges.update(each.judge for each in found)
         self._columns.append((
             np.array([each.triggered_ns for each in found], np.int64),
-            np.array([VERDICTS.index(Verdict(each.verdict)) for each in found], np.int64),
+            np.array([VERDICT_CODES[each.verdict] for each in found], np.int64),
             _numbers(each.score for each in found),
             _numbers(each.judging_ms for each in found),
-            np.array(
-                [DECISIONS.index(Decision(each.decision)) if each.decision else NOT_DECIDED for each in found], np.int64
-            ),
+            np.array([DECISION_CODES[each.decision] for each in found], np.int64),
             np.array([self._boots.setdefault(each.boot_id, len(self._boots)) for each in found], np.int64),
         ))  # fmt: skip
 

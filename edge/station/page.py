@@ -29,7 +29,7 @@ def css() -> str:
     """The page's style: the files, and which view and tab belong together."""
     open_views = ", ".join(f'[data-view="{kind.name}"] .view.{kind.name}' for kind in VIEWS)
     open_tabs = ", ".join(f'[data-view="{kind.name}"] [data-go="{kind.name}"]' for kind in VIEWS)
-    files = "".join((HERE / name).read_text(encoding="utf-8") for name in ("page.css", "past.css", "setup.css"))
+    files = "".join((HERE / name).read_text(encoding="utf-8") for name in ("page.css", "past.css", "setup_view.css"))
     return files + (
         f"{open_views} {{ display: grid; }}\n"
         f"{open_tabs} {{ color: var(--text) !important; background: var(--ground) !important;"

@@ -53,7 +53,7 @@ def application(feed: Feed, region_of: RegionOf, sessions: Sessions, audit: Audi
     @ui.page("/", title="okng", response_timeout=30)
     def _page(request: Request) -> None:
         ui.add_css(css())
-        for script in ("page.js", "setup.js"):
+        for script in ("page.js", "setup_view.js"):
             ui.add_head_html(f"<script>{(HERE / script).read_text(encoding='utf-8')}</script>")
         say = choose(request.cookies.get("okng-language", ""), request.headers.get("accept-language", ""))
         ui.add_head_html(f"<script>document.documentElement.lang = '{say.language}'</script>")

@@ -53,7 +53,7 @@ class SetupView(View):
             place("asks", setup_panels.limits_form(say))
             self._limits = place("limits")
             with ui.element("aside"):
-                self._supposed, self._apply, self._applied = place("supposed"), place("controls"), place("")
+                self._apply, self._applied, self._supposed = place("controls"), place(""), place("supposed")
         with ui.element("div").classes("pane change-pane"):
             place("changes", setup_panels.changes(say))
             with ui.element("aside"):

@@ -174,7 +174,7 @@ def _spread(say: Words, name: str, each: Spread) -> str:
 
 def _pareto(say: Words, name: str, found: Sequence[Tally]) -> str:
     if not found:
-        return f'<p class="soft">{say("statistics.no_" + name)}</p>'
+        return f'<p class="soft">{say(f"statistics.no_{name}")}</p>'
     return bars(say(f"statistics.{name}"), [(each.name, each.count) for each in found[:MOST_BARS]], "fill")
 
 

@@ -61,9 +61,13 @@
   function show(extra) {
     const canvas = sheet(), pen = canvas.getContext("2d");
     pen.clearRect(0, 0, canvas.width, canvas.height);
-    pen.globalAlpha = 0.55;
+    pen.globalAlpha = 0.6;
     pen.drawImage(hidden, 0, 0);
     pen.globalAlpha = 1;
+    pen.globalCompositeOperation = "source-atop";  // what is painted is seen on light parts, too
+    pen.fillStyle = "#ff3db5a0";
+    pen.fillRect(0, 0, canvas.width, canvas.height);
+    pen.globalCompositeOperation = "source-over";
     pen.font = `${canvas.width / 28}px sans-serif`;
     [...regions, ...(extra ? [extra] : [])].forEach((each, index) => {
       const box = [each.left * canvas.width, each.top * canvas.height, each.width * canvas.width, each.height * canvas.height];
