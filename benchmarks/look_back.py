@@ -14,7 +14,6 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -26,14 +25,15 @@ from edge.errors import WireError
 from edge.journal.journal import Journal
 from edge.journal.rows import Entry
 from edge.wire.queries import History, TakeSurvey
+from edge.wire.requests import Command
 
 BATCH = 1000
-PARTS = 200
+PARTS = 100
 WAIT_S = 120.0
-QUESTIONS: dict[str, Callable[[Station], object]] = {
-    "survey of all": lambda station: station.survey(TakeSurvey(thresholds=Thresholds(0.2, 0.7))),
-    "first page": lambda station: station.history(History()),
-    "a part that is not there": lambda station: station.history(History(part="no such part")),
+QUESTIONS: dict[str, Command] = {
+    "survey of all": TakeSurvey(thresholds=Thresholds(0.2, 0.7)),
+    "first page": History(),
+    "a part that is not there": History(part="no such part"),
 }
 
 
@@ -64,13 +64,13 @@ def _measure(folder: Path) -> None:
             except WireError:
                 continue
         station.start()
-        for name, ask in QUESTIONS.items():
+        for name, question in QUESTIONS.items():
             begun = time.perf_counter()
-            ask(station)
+            station.request(question, timeout_s=WAIT_S)
             print(f"{name}: {1000 * (time.perf_counter() - begun):.0f} ms")
         print(f"trigger to result, alone: {_inspect(station)}")
         over, asked = threading.Event(), [0]
-        threads = [threading.Thread(target=_ask, args=(folder, ask, over, asked)) for ask in QUESTIONS.values()]
+        threads = [threading.Thread(target=_ask, args=(folder, each, over, asked)) for each in QUESTIONS.values()]
         for thread in threads:
             thread.start()
         print(f"trigger to result, asked meanwhile: {_inspect(station)}")
@@ -93,10 +93,10 @@ def _inspect(station: Station) -> str:
     return f"median {median:.1f} ms, 95 % within {p95:.1f} ms, longest {max(times):.1f} ms"
 
 
-def _ask(folder: Path, ask: Callable[[Station], object], over: threading.Event, asked: list[int]) -> None:
+def _ask(folder: Path, question: Command, over: threading.Event, asked: list[int]) -> None:
     with _client(folder) as station:
         while not over.is_set():
-            ask(station)
+            station.request(question, timeout_s=WAIT_S)
             asked[0] += 1
 
 
@@ -109,7 +109,7 @@ def _station_file(folder: Path, bundle: Path) -> Path:
     path.write_text(f"""
         station = "bench"
         bundle = "{bundle}"
-        camera = {{uri = "sim://metal?rate=100"}}
+        camera = {{timeout_s = 2, uri = "sim://metal?rate=10"}}
         trigger = {{kind = "command"}}
         journal = {{folder = "{folder}/journal", images = "none"}}
         wire = {{results = "ipc://{folder}/r", commands = "ipc://{folder}/c", images = false}}

@@ -11,7 +11,8 @@ from edge.station.looks import shape
 from edge.station.span import written
 from edge.station.statistics_panels import moment, spans
 from edge.station.words import Words
-from edge.wire.messages import ResultHeader
+from edge.wire.answers import DecisionAnswer
+from edge.wire.messages import DecidedFact, ResultHeader
 from edge.wire.queries import Past
 
 
@@ -67,8 +68,8 @@ def pager(say: Words, *, newer: bool, older: bool) -> str:
     )
 
 
-def facts(say: Words, each: Past) -> str:
-    """All that is known of one inspection, but the score and the picture."""
+def facts(say: Words, each: Past, decisions: Sequence[DecisionAnswer] = ()) -> str:
+    """All that is known of one inspection, but the score and the picture; `decisions` are all of them."""
     header = each.header
     rows = [
         ("id", header.id),
@@ -88,7 +89,18 @@ def facts(say: Words, each: Past) -> str:
         for look in header.looks or ()
     ]
     told = "".join(f"<dt>{say(f'history.{name}')}</dt><dd>{escape(text)}</dd>" for name, text in rows if text)
-    return f"{decision(say, each)}<dl>{told}</dl>"
+    return f"{decision(say, each)}{_earlier(say, each, decisions)}<dl>{told}</dl>"
+
+
+def _earlier(say: Words, each: Past, decisions: Sequence[DecisionAnswer]) -> str:
+    """What was decided before, or taken back, newest first."""
+    stands = each.decision.request_id if each.decision else ""
+    return "".join(
+        f'<p class="soft">{_told(say, made)}'
+        f"{escape(say('history.withdrawn', name=made.withdrawn_by)) if made.withdrawn_by else ''}</p>"
+        for made in reversed(decisions)
+        if made.request_id != stands
+    )
 
 
 def decision(say: Words, each: Past) -> str:
@@ -97,10 +109,14 @@ def decision(say: Words, each: Past) -> str:
     if said is None:
         return f'<p class="soft">{say("history.not_decided")}</p>'
     verdict = _verdict_of(said.decision)
+    return f'<div class="said {verdict}">{shape(verdict)}<span>{_told(say, said)}</span></div>'
+
+
+def _told(say: Words, said: DecidedFact) -> str:
     key = "history.accepted" if said.decision is Decision.ACCEPT else "history.rejected"
-    why = f"<br>{escape(said.reason)}" if said.reason else ""
+    why = " · ".join(filter(None, (said.code, said.reason)))
     told = escape(say(key, name=said.operator, time=written(said.decided_ns)))
-    return f'<div class="said {verdict}">{shape(verdict)}<span>{told}{why}</span></div>'
+    return f"{told}<br>{escape(why)} "
 
 
 def full_controls(say: Words, *, newer: bool, older: bool) -> str:

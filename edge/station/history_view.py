@@ -17,6 +17,7 @@ from edge.station.pictures import draw
 from edge.station.span import span_of
 from edge.station.visit import Args, View, Visit, place
 from edge.wire.allowed import Role
+from edge.wire.answers import DecisionAnswer
 from edge.wire.messages import ImageHeader, ImageMessage, ResultMessage, map_from_bytes
 from edge.wire.queries import LATEST, History, Past
 from edge.wire.requests import ErrorCode
@@ -98,15 +99,15 @@ class HistoryView(View):
             return
         say, self._shown = self.visit.say, inspection
         try:
-            part = await self.visit.feed.archive.ask(lambda station: _part(station, past))
+            part, decided = await self.visit.feed.archive.ask(lambda station: _whole(station, past))
             drawn = await asyncio.to_thread(draw, part, self.visit.pictures.region_of, say)
         except WireError as error:
-            drawn = statistics_panels.trouble(str(error))
+            drawn, decided = statistics_panels.trouble(str(error)), []
         if self._shown != inspection:
             return
         self._picture.content = drawn
         self._part.content = panels.part(say, past.header)
-        self._facts.content = history_panels.facts(say, past)
+        self._facts.content = history_panels.facts(say, past, decided)
         at = self._found.index(past)
         self._controls.content = history_panels.full_controls(say, newer=at > 0, older=at + 1 < len(self._found))
         self._whole.classes(add="open")
@@ -119,6 +120,10 @@ class HistoryView(View):
     def _back(self) -> None:
         self._shown = ""
         self._whole.classes(remove="open")
+
+
+async def _whole(station: AsyncStation, past: Past) -> tuple[Part, list[DecisionAnswer]]:
+    return await _part(station, past), (await station.decisions(past.header.id)).decisions
 
 
 async def _part(station: AsyncStation, past: Past) -> Part:

@@ -32,6 +32,7 @@ def test_history_is_looked_through_and_statistics_count_it(size, config, open_pa
             daemon.collect(number + 1)
         newest = daemon.results[-1].header
         ng = [each.header for each in daemon.results if each.header.verdict is Verdict.NG]
+        daemon.station.decide(ng[-1].id, Decision.REJECT, "Ben")
         daemon.station.decide(ng[-1].id, Decision.ACCEPT, "Ann", "only dust")
         page = open_pages(config).open(size)
         page.locator("[data-go=history]").click()
@@ -51,7 +52,9 @@ def test_history_is_looked_through_and_statistics_count_it(size, config, open_pa
         page.locator(f'.card[data-case="{ng[-1].id}"]').click()
         page.wait_for_selector(".whole.open .picture svg image.cam")
         assert "only dust" in page.locator(".whole .said").inner_text()
-        assert ng[-1].id in page.locator(".facts").inner_text()
+        facts = page.locator(".view.history .facts").inner_text()
+        assert "Rejected by Ben" in facts
+        assert ng[-1].id in facts
         picture(page, "history-one")
         page.keyboard.press("Escape")
         page.wait_for_selector(".whole.open", state="detached")
