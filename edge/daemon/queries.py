@@ -79,6 +79,9 @@ class Queries(Closing):
         except JournalError as error:
             log.error("%s", error)
             self._server.refuse(request, ErrorCode.INTERNAL, str(error))
+        except Exception as error:  # whatever it is, a station does not end because somebody looked back
+            log.error("%s: no answer from the journal", type(request.command).__name__, exc_info=error)
+            self._server.refuse(request, ErrorCode.INTERNAL, f"the journal gave no answer: {error}")
 
     def _find(self, query: object) -> dict[str, Any]:
         """Over a new connection: a damaged database may have been replaced meanwhile."""

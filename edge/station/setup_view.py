@@ -100,16 +100,14 @@ class SetupView(View):
         self._histogram.content = setup_panels.histogram(say, pixels)
 
     async def _try(self, args: Args) -> None:
-        """What thresholds would make of journaled parts; without any, those that apply."""
+        """What thresholds would make of parts by the recipe in use; without any typed, those that apply."""
         self._turn += 1
         turn, say = self._turn, self.visit.say
         since_ns, until_ns = span_of(args, datetime.now())
         try:
-            asked = _thresholds(args)
-            if asked is None:
-                status = await self.visit.feed.archive.ask(lambda station: station.status())
-                asked = status.thresholds or Thresholds(0.5, 0.5)
-            question = TakeSurvey(since_ns, until_ns, thresholds=asked)
+            status = await self.visit.feed.archive.ask(lambda station: station.status())
+            asked = _thresholds(args) or status.thresholds or Thresholds(0.5, 0.5)
+            question = TakeSurvey(since_ns, until_ns, status.recipe, asked)
             found = await self.visit.feed.archive.ask(lambda station: station.survey(question))
         except (WireError, ValueError) as error:
             self._applied.content = statistics_panels.trouble(str(error))

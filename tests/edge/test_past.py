@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import sqlite3
 from collections.abc import Iterator
 
 import cv2
@@ -134,3 +135,19 @@ def test_the_same_with_asyncio(daemon) -> None:
             assert (await station.survey(TakeSurvey())).inspections == PARTS
 
     asyncio.run(use())
+
+
+def test_a_damaged_row_is_told_and_costs_the_station_nothing(daemon) -> None:
+    path = daemon.folder / "journal" / "journal.sqlite3"
+    with sqlite3.connect(path, timeout=WAIT_S) as connection:
+        (was,) = connection.execute("SELECT verdict FROM inspections WHERE sequence = 2").fetchone()
+        connection.execute("UPDATE inspections SET verdict = 'nonsense', signal = 'reject' WHERE sequence = 2")
+    try:
+        for query in (History(), Find(daemon.results[1].header.id), TakeSurvey()):
+            with pytest.raises(CommandRefused) as caught:
+                daemon.station.request(query)
+            assert caught.value.code == "internal"
+        assert daemon.station.status().boot == daemon.boot
+    finally:
+        with sqlite3.connect(path, timeout=WAIT_S) as connection:
+            connection.execute("UPDATE inspections SET verdict = ? WHERE sequence = 2", (was,))
