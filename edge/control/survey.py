@@ -21,7 +21,7 @@ from edge.control.drift import Reference, reference, stability_index
 from edge.control.interval import exact_interval
 from edge.control.memory import Normal
 
-MOST_GROUPS, LEAST_GROUP = 60, 50
+MOST_GROUPS, FEW_GROUPS, LEAST_GROUP = 60, 10, 50
 MOST_TALLIES = 12
 VERDICTS = tuple(Verdict)
 DECISIONS = tuple(Decision)
@@ -138,8 +138,10 @@ def _numbers(found: Iterable[float | None]) -> Numbers:
 
 
 def _groups(count: int) -> int:
-    """How many: of GROUP inspections each where that makes a chart, smaller ones where there are few."""
-    return max(1, min(MOST_GROUPS, count // LEAST_GROUP))
+    """How many: of GROUP inspections or more where that makes a chart, of fewer where there are few."""
+    if count >= FEW_GROUPS * GROUP:
+        return min(MOST_GROUPS, count // GROUP)
+    return max(1, min(2 * FEW_GROUPS, count // LEAST_GROUP))
 
 
 def _first(scores: Numbers) -> Reference | None:
