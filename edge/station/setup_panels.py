@@ -52,15 +52,15 @@ def recipe(say: Words) -> str:
     )
 
 
-def quality(say: Words, found: Quality, past: Sequence[float]) -> str:
-    """Of the picture that is shown, and how focus went with the ones before."""
+def quality(say: Words, found: Quality) -> str:
+    """Of the picture that is shown."""
     figures = (
         ("focus", say.number(found.focus, 4)),
         ("brightness", say.number(found.brightness, 1)),
         ("clipped", f"{say.number(100 * found.clipped, 2)} %"),
     )
     told = "".join(f"<div><small>{say(f'setup.{name}')}</small><b>{value}</b></div>" for name, value in figures)
-    return f'<div class="figures">{told}</div>{_focus(say, past)}'
+    return f'<div class="figures">{told}</div>'
 
 
 def histogram(say: Words, pixels: Pixels) -> str:
@@ -162,7 +162,8 @@ def _shadow(say: Words, shadow: ShadowAnswer | None) -> str:
     )  # fmt: skip
 
 
-def _focus(say: Words, past: Sequence[float]) -> str:
+def focus(say: Words, past: Sequence[float]) -> str:
+    """How it went with the last pictures."""
     if len(past) < 2:
         return ""
     plot = Plot(max(past) * 1.1 or 1.0)

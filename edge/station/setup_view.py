@@ -96,8 +96,8 @@ class SetupView(View):
         self._focus.append(found.focus)
         say = self.visit.say
         self._frame.content = f'<img alt="" src="data:image/jpeg;base64,{fitted(part.image)}">'
-        self._quality.content = setup_panels.quality(say, found, list(self._focus))
-        self._histogram.content = setup_panels.histogram(say, pixels)
+        self._quality.content = setup_panels.quality(say, found)
+        self._histogram.content = setup_panels.histogram(say, pixels) + setup_panels.focus(say, list(self._focus))
 
     async def _try(self, args: Args) -> None:
         """What thresholds would make of parts by the recipe in use; without any typed, those that apply."""
