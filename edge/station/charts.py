@@ -71,7 +71,7 @@ class Plot:
         axis = "".join(
             f'<path class="grid" d="M{LEFT} {self.y(tick):.1f}H{RIGHT}"/>'
             f'<text x="{LEFT - 7}" y="{self.y(tick) + 5:.1f}" text-anchor="end">{self._number(tick)}</text>'
-            for tick in ticks(self.top)
+            for tick in self._ticks()
         )
         words = "".join(
             f'<text x="{self.x(share):.1f}" y="{HEIGHT - 10}" text-anchor="{_anchor(share)}">{escape(text)}</text>'
@@ -79,9 +79,12 @@ class Plot:
         )
         return wrap(title, HEIGHT, axis + "".join(self.drawn) + words)
 
+    def _ticks(self) -> list[float]:
+        return [each**0.5 for each in ticks(self.top**2)] if self.squared else ticks(self.top)
+
     def _number(self, tick: float) -> str:
         if self.squared:
-            return f"{round(tick * tick)}"
+            return f"{round(tick**2)}"
         return f"{100 * tick:g} %" if self.percent else f"{tick:g}"
 
 
@@ -89,7 +92,7 @@ def ticks(top: float) -> list[float]:
     """Up to six round values from 0 to `top`."""
     rough = top / 5
     unit = 10.0 ** math.floor(math.log10(rough))
-    step = next(unit * each for each in (1, 2, 2.5, 5, 10) if unit * each >= rough * 0.999)
+    step = next(unit * each for each in (1, 2, 5, 10) if unit * each >= rough * 0.999)
     return [round(step * number, 12) for number in range(int(top / step + 1e-9) + 1)]
 
 

@@ -18,6 +18,8 @@ from edge.station.words import Words
 DRIFT, NO_DRIFT = 0.25, 0.1
 """Of the population stability index (Siddiqi 2006): changed from here on, and not below."""
 MOST_BARS = 8
+FEWEST = 5
+"""Parts that the axis of a histogram reaches to, at least: so its ticks are whole."""
 
 
 def form(say: Words) -> str:
@@ -73,7 +75,7 @@ def summary(say: Words, found: Survey) -> str:
 def scores(say: Words, found: Survey, limits: Thresholds | None, *, both: bool = False) -> str:
     """How often each score was, by verdict, with thresholds; with `both`, also where they are one."""
     stacked = [found.scores.get(verdict, [0] * SCORE_BINS) for verdict in (Verdict.OK, Verdict.REVIEW, Verdict.NG)]
-    top = max(1, *map(sum, zip(*stacked, strict=True)))
+    top = max(FEWEST, *map(sum, zip(*stacked, strict=True)))
     plot = Plot(top**0.5, squared=True)
     for index, counts in enumerate(zip(*stacked, strict=True)):
         below = 0
