@@ -119,6 +119,11 @@ def _told(say: Words, said: DecidedFact) -> str:
     return f"{told}<br>{escape(why)} "
 
 
+def verdict(say: Words, header: ResultHeader) -> str:
+    """What the machine said of it."""
+    return f'<div class="said {header.verdict}">{shape(header.verdict)}<b>{say(f"verdict.{header.verdict}")}</b></div>'
+
+
 def full_controls(say: Words, *, newer: bool, older: bool) -> str:
     """Under one inspection: back, and to its neighbours."""
     beside = "".join(

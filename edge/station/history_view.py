@@ -106,7 +106,7 @@ class HistoryView(View):
         if self._shown != inspection:
             return
         self._picture.content = drawn
-        self._part.content = panels.part(say, past.header)
+        self._part.content = history_panels.verdict(say, past.header) + panels.part(say, past.header)
         self._facts.content = history_panels.facts(say, past, decided)
         at = self._found.index(past)
         self._controls.content = history_panels.full_controls(say, newer=at > 0, older=at + 1 < len(self._found))
