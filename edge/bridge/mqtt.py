@@ -14,8 +14,8 @@ from urllib.parse import urlsplit
 
 import msgspec
 
-from edge.bridge.loopback import is_loopback
 from edge.bridge.relay import PeerAway
+from edge.contract.loopback import is_loopback
 from edge.errors import UsageError
 from edge.wire.messages import Message, ResultMessage, StateMessage
 

@@ -8,9 +8,12 @@ from collections.abc import Iterable
 from edge.errors import WireError
 from edge.wire.answers import ReplayAnswer, Replayed
 from edge.wire.messages import (
+    DecisionMessage,
     EventMessage,
     ImageMessage,
+    MapMessage,
     Message,
+    OverlayMessage,
     ResultMessage,
     StateMessage,
     StatisticsMessage,
@@ -145,6 +148,10 @@ def _topics(message: Message) -> set[Topic]:
     match message:
         case ResultMessage():
             return {Topic.RESULT, Topic.VERDICT}
+        case MapMessage():
+            return {Topic.MAP}
+        case OverlayMessage():
+            return {Topic.OVERLAY}
         case ImageMessage():
             return {Topic.IMAGE}
         case StateMessage():
@@ -153,3 +160,5 @@ def _topics(message: Message) -> set[Topic]:
             return {Topic.STATISTICS}
         case EventMessage():
             return {Topic.EVENT}
+        case DecisionMessage():
+            return {Topic.DECISION}

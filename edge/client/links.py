@@ -21,6 +21,8 @@ LOAD_TIMEOUT_S = 75.0
 """For `load`: a bundle has a minute to prove itself."""
 GOLDEN_TIMEOUT_S = 75.0
 """For `golden` and `interlock`: a part may have many frames, and a camera a minute for each."""
+QUERY_TIMEOUT_S = 30.0
+"""For what asks the journal: much of it may be read."""
 BUSY_PAUSE_S = 0.2
 """Before what was missed is asked for again."""
 RECOVERY_TIMEOUT_S = 30.0

@@ -81,8 +81,8 @@ class ProcessControl:
             ng_limits=limits,
             score_drift=score_drift,
             map_drift=map_drift,
-            cycle_ms=_spread(group.cycles_ms),
-            judging_ms=_spread(group.judging_ms),
+            cycle_ms=spread(group.cycles_ms),
+            judging_ms=spread(group.judging_ms),
             alarms={name: watch.text for name, watch in memory.watches.items() if watch.text},
         )
         return memory.point
@@ -113,7 +113,8 @@ def _ng_rate(group: Group) -> float | None:
     return group.verdicts.get(Verdict.NG, 0) / judged if judged else None
 
 
-def _spread(times: Sequence[float]) -> Spread | None:
+def spread(times: Sequence[float]) -> Spread | None:
+    """Of times in milliseconds; None where there are none."""
     if not times:
         return None
     median, p95 = np.quantile(times, (0.5, 0.95)).tolist()

@@ -98,6 +98,12 @@ class Recorder:
         while not self._life.events.empty():
             noted = self._life.events.get()
             self._publisher.event(noted.event, noted.happened_ns, bundle=noted.event.bundle)
+        while not self._life.decisions.empty():
+            news = self._life.decisions.get()
+            self._publisher.decision(
+                news.said, inspection=news.inspection, operator=news.operator, changed_ns=news.changed_ns,
+                undone=news.undone, bundle=self._bundle.digest,
+            )  # fmt: skip
 
     def _look_after_journal(self) -> None:
         self._journal.tidy()
@@ -185,6 +191,11 @@ class Recorder:
             inspection, bundle=self._bundle.digest, output=card.output, image=reference, classes=card.kinds,
             thresholds=self._thresholds(inspection),
         )  # fmt: skip
+        if judgement.map_units is not None:
+            self._publisher.map(
+                inspection, bundle=self._bundle.digest, output=card.output, region=self._region(inspection),
+                classes=card.kinds,
+            )  # fmt: skip
 
     def _publish_image(self, inspection: Inspection, entry: Entry) -> None:
         if self._publish_images and inspection.frame is not None:

@@ -5,13 +5,16 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Coroutine
+from datetime import datetime
 from typing import Any, Self
 
 from edge.client import AsyncStation, ClientKeys, CommandRefused, Topic
 from edge.errors import WireError
+from edge.station.archive import Archive
 from edge.station.live import Live
 from edge.station.review import Choice, Review
-from edge.wire.messages import ImageMessage, Message, ResultMessage
+from edge.station.shift import Shift
+from edge.wire.messages import ImageMessage, Message, ResultMessage, StateMessage
 from edge.wire.requests import Decide, ErrorCode
 
 TOPICS = (Topic.RESULT, Topic.IMAGE, Topic.STATE, Topic.STATISTICS)
@@ -22,9 +25,10 @@ PAUSE_S = 0.5
 class Feed:
     """One for the whole page, however many look at it. Belongs to one event loop."""
 
-    def __init__(self, results: str, commands: str, keys: ClientKeys | None = None) -> None:
-        self.live, self.review = Live(), Review()
+    def __init__(self, results: str, commands: str, keys: ClientKeys | None = None, shift: Shift | None = None) -> None:
+        self.live, self.review, self.shift = Live(), Review(), shift or Shift()
         self._where, self._keys = (results, commands), keys
+        self.archive = Archive(results, commands, keys)
         self._tasks: set[asyncio.Task[None]] = set()
 
     async def __aenter__(self) -> Self:
@@ -65,6 +69,8 @@ class Feed:
             self.review.put(message, self.live.image_of(message.header.id))
         elif isinstance(message, ImageMessage):
             self.review.attach(message)
+        elif isinstance(message, StateMessage):
+            self.shift.put(message.header, datetime.now())
 
     async def _decide(self, choice: Choice) -> None:
         """Always under the same request id: the station does it once, over a restart of its own too."""

@@ -6,8 +6,7 @@ from collections import OrderedDict
 from dataclasses import dataclass
 from enum import StrEnum
 
-from edge.contract.types import State, Verdict
-from edge.station.words import INSPECTING, STATES, duration
+from edge.contract.types import State
 from edge.wire.messages import ImageMessage, Message, ResultHeader, ResultMessage, StateMessage, StatisticsMessage
 
 SILENT_S = 3.0
@@ -17,6 +16,7 @@ PAST_S = 10.0
 IMAGE_WAIT_S = 0.4
 """A result is shown with its image, or without it after this time."""
 KEPT_IMAGES = 8
+INSPECTING = frozenset({State.READY, State.SINGLE_EXECUTION, State.CONTINUOUS_EXECUTION})
 
 
 class Freshness(StrEnum):
@@ -39,17 +39,33 @@ class Part:
 
 
 @dataclass(frozen=True)
+class Notice:
+    """Something is wrong: its name, for the catalogue, and what the station says of it in its own words."""
+
+    name: str
+    text: str
+
+
+@dataclass(frozen=True)
+class Condition:
+    """How the line is: a key of the catalogue, what the station says of it, and how long it has been silent."""
+
+    key: str
+    reason: str = ""
+    silent_s: float = 0.0
+
+
+@dataclass(frozen=True)
 class Shown:
-    """All that Live shows. `age_s` is how old the picture is, None without one; `condition` is a sentence."""
+    """All that Live shows. `age_s` is how old the picture is, None without one."""
 
     freshness: Freshness
     part: Part | None
     age_s: float | None
     station: str
-    condition: str
+    condition: Condition
     troubled: bool
-    notices: tuple[str, ...]
-    counts: dict[Verdict, int]
+    notices: tuple[Notice, ...]
 
     @property
     def header(self) -> ResultHeader | None:
@@ -99,14 +115,15 @@ class Live:
         age = None if part is None else _age(part.result, now - came, wall_ns)
         header = self._state.header if self._state else None
         freshness = self._freshness(part, age, now)
-        notices = (*header.faults.values(), *header.warnings.values(), *self._alarms.values()) if header else ()
+        told = {**header.faults, **header.warnings, **self._alarms} if header else {}
+        if freshness is Freshness.LOST:
+            told = {"connection": self.trouble} if self.trouble else {}
         return Shown(
             freshness, part, age,
             station=header.station if header else "",
             condition=self._condition(freshness, now),
             troubled=freshness is Freshness.LOST or (header is not None and header.state is State.ERROR),
-            notices=notices if freshness is not Freshness.LOST else tuple(filter(None, [self.trouble])),
-            counts={verdict: header.counters.results.get(verdict, 0) if header else 0 for verdict in Verdict},
+            notices=tuple(Notice(name, text) for name, text in told.items()),
         )  # fmt: skip
 
     def _promote(self, now: float, wait_s: float = IMAGE_WAIT_S) -> None:
@@ -128,22 +145,18 @@ class Live:
             return Freshness.PAST
         return Freshness.LIVE if part.result.header.boot == header.boot else Freshness.PAST
 
-    def _condition(self, freshness: Freshness, now: float) -> str:
+    def _condition(self, freshness: Freshness, now: float) -> Condition:
         if self._heard is None or self._state is None:
-            return "No connection to the station yet: is it switched on?"
+            return Condition("condition.unheard")
         if freshness is Freshness.LOST:
-            return f"No word from the station for {duration(now - self._heard)}: is it switched on?"
+            return Condition("condition.silent", silent_s=now - self._heard)
         header = self._state.header
         if header.ended and header.state is not State.ERROR:
-            return "The source of pictures has ended"
-        return STATES[header.state] + _because(header.reason)
+            return Condition("condition.ended")
+        return Condition(f"state.{header.state}", header.reason)
 
 
 def _age(result: ResultMessage, held_s: float, wall_ns: int) -> float:
     """The station's clock may be wrong: never younger than the time that we have had it."""
     taken = result.header.captured_ns or result.header.triggered_ns
     return max(held_s, (wall_ns - taken) / 1e9)
-
-
-def _because(reason: str) -> str:
-    return f" – {reason}" if reason else ""

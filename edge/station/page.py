@@ -1,156 +1,129 @@
-"""The operator page, of NiceGUI: one screen with Live and Decide. What it says comes from `panels`."""
+"""The operator page, of NiceGUI: the frame around the views. A new view is one more in `VIEWS`."""
 
 from __future__ import annotations
 
+import json
 import time
-from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
-from nicegui import events, ui
+from nicegui import ui
 
-from edge.client.links import new_id
-from edge.contract.types import Decision
-from edge.station import panels
-from edge.station.feed import Feed
-from edge.station.live import Freshness, Part, Shown
-from edge.station.pictures import RegionOf, draw
+from edge.station import frame_panels, panels
+from edge.station.decide_view import DecideView
+from edge.station.history_view import HistoryView
+from edge.station.live_view import LiveView
+from edge.station.sessions import Session
+from edge.station.setup_view import SetupView
+from edge.station.statistics_view import StatisticsView
+from edge.station.visit import Args, View, Visit, place
+from edge.wire.allowed import Role
 
 HERE = Path(__file__).parent
 REFRESH_S = 0.25
-ARMED_AFTER_S = 0.6
-"""A part must have been on the screen so long before it can be decided: a second click is not for the next part."""
-LONGEST_NAME = 60
+BEAT_S = 1.0
+VIEWS: tuple[type[View], ...] = (LiveView, DecideView, HistoryView, StatisticsView, SetupView)
+"""In the order of their tabs."""
 
 
-class Pictures:
-    """The last pictures drawn: the same for all who look."""
-
-    def __init__(self, region_of: RegionOf) -> None:
-        self._region_of, self._drawn = region_of, dict[Part, str]()
-
-    def of(self, part: Part | None) -> str:
-        """SVG of the part."""
-        if part is None:
-            return '<div class="nothing">No picture yet</div>'
-        if part not in self._drawn:
-            self._drawn = dict(list(self._drawn.items())[-3:]) | {part: draw(part, self._region_of)}
-        return self._drawn[part]
+def css() -> str:
+    """The page's style: the files, and which view and tab belong together."""
+    open_views = ", ".join(f'[data-view="{kind.name}"] .view.{kind.name}' for kind in VIEWS)
+    open_tabs = ", ".join(f'[data-view="{kind.name}"] [data-go="{kind.name}"]' for kind in VIEWS)
+    files = "".join((HERE / name).read_text(encoding="utf-8") for name in ("page.css", "past.css", "setup_view.css"))
+    return files + (
+        f"{open_views} {{ display: grid; }}\n"
+        f"{open_tabs} {{ color: var(--text) !important; background: var(--ground) !important;"
+        " border-left-color: var(--focus) !important; font-weight: 700; }\n"
+    )
 
 
 class Page:
-    """What one browser shows. `operators` are the names to choose from; none: they are typed."""
+    """What one browser shows."""
 
-    def __init__(self, feed: Feed, pictures: Pictures, operators: Sequence[str]) -> None:
-        self._feed, self._pictures, self._operators = feed, pictures, operators
-        self._case, self._case_since, self._beaten, self._operator = "", 0.0, 0.0, ""
-        with ui.element("div").classes("okng").props('data-view="live"'):
+    def __init__(self, visit: Visit) -> None:
+        self._visit, self._open, self._beaten = visit, VIEWS[0].name, 0.0
+        self._client = ui.context.client
+        self._views: list[tuple[View, ui.element, ui.html, ui.html]] = []
+        with ui.element("div").classes("okng").props(f'data-view="{self._open}"'):
             with ui.element("header"):
-                self._condition = _html("")
-                _html("tabs", panels.navigation())
-                self._badge = _html("badges")
-            with ui.element("section").classes("live"):
-                with ui.element("div").classes("stage"):
-                    self._picture, self._age = _html("picture"), _html("")
-                with ui.element("aside"):
-                    self._verdict, self._part = _html("big"), _html("about")
-                    self._notices = _html("notices")
-                with ui.element("footer"):
-                    _html("sliders", panels.opacity())
-                    self._counts = _html("")
-            with ui.element("section").classes("decide"):
-                with ui.element("div").classes("stage"):
-                    self._case_picture = _html("picture")
-                with ui.element("aside"):
-                    self._waiting, self._case_part = _html("queue"), _html("about")
-                    self._history = _html("history")
-                with ui.element("footer"):
-                    self._controls = _html("controls")
-            _html("gone", panels.gone())
-        ui.on("okng-decide", self._decide)
-        ui.on("okng-change", self._change)
-        ui.on("okng-operator", self._sign_in)
-        ui.context.client.on_connect(lambda: ui.run_javascript("okngJoin()"))
+                self._condition, self._who = place("line"), place("account")
+            self._tabs()
+            with ui.element("main"):
+                for kind in VIEWS:
+                    self._section(kind)
+            with ui.element("div").classes("sign"):
+                self._names, self._refused = place("names"), place("alerts")
+                place("pad", frame_panels.pad(visit.say))
+            place("gone", frame_panels.gone(visit.say))
+        visit.on("view", Role.VIEWER, self._go)
+        visit.on("touched", Role.VIEWER, lambda _: None)
+        visit.on("sign-in", Role.VIEWER, self._sign_in)
+        visit.on("resume", Role.VIEWER, self._resume)
+        visit.on("sign-out", Role.OPERATOR, self._sign_out)
+        self._client.on_connect(lambda: self._client.run_javascript("okngJoin()"))
         self.refresh()
         ui.timer(REFRESH_S, self.refresh)
 
     def refresh(self) -> None:
         """Brings all up to now; what has not changed is not sent again."""
-        now = time.monotonic()
-        shown = self._feed.live.shown(now, time.time_ns())
-        self._show_live(shown)
-        self._show_decide(shown, now)
-        if now - self._beaten >= 1.0:
+        now, visit = time.monotonic(), self._visit
+        shown, role = visit.feed.live.shown(now, time.time_ns()), visit.role
+        self._condition.content = panels.condition(visit.say, shown)
+        self._who.content = frame_panels.who(visit.say, visit.name, role)
+        self._names.content = frame_panels.names(visit.say, visit.sessions.people.known)
+        if visit.session and visit.session.ended:
+            self._refused.content = frame_panels.ended(visit.say, visit.session.ended, visit.sessions.idle_s)
+            visit.session = None
+        for view, section, lock, badge in self._views:
+            may = role.covers(view.needs)
+            section.classes(replace=f"view {view.name}" + ("" if may else " locked"))
+            lock.content = "" if may else frame_panels.locked(visit.say, view.needs)
+            badge.content = view.badge()
+            if may and (view.always or view.name == self._open):
+                view.refresh(shown)
+        if now - self._beaten >= BEAT_S:
             self._beaten = now
-            ui.run_javascript("window.okngBeat && okngBeat()")
+            self._client.run_javascript("window.okngBeat && okngBeat()")
 
-    def _show_live(self, shown: Shown) -> None:
-        self._condition.content = panels.condition(shown)
-        self._picture.content = self._pictures.of(shown.part)
-        self._picture.classes(replace=f"picture {shown.freshness}")
-        self._age.content = panels.age(shown)
-        self._verdict.content = panels.verdict(shown)
-        self._part.content = panels.part(shown.header)
-        self._notices.content = panels.notices(shown)
-        self._counts.content = panels.counts(shown)
+    def _tabs(self) -> None:
+        self._badges = []
+        with ui.element("nav"):
+            for number, kind in enumerate(VIEWS, 1):
+                with ui.element("div").classes("tab"):
+                    place("", frame_panels.tab(self._visit.say, kind.name, kind.icon, number))
+                    self._badges.append(place("badges"))
 
-    def _show_decide(self, shown: Shown, now: float) -> None:
-        review = self._feed.review
-        queue = review.waiting
-        case = queue[0] if queue else None
-        name = case.result.header.id if case else ""
-        if name != self._case:
-            self._case, self._case_since = name, now
-        self._badge.content = panels.badge(len(queue))
-        self._waiting.content = panels.waiting(queue, review.dropped)
-        self._case_picture.content = self._pictures.of(case) if case else panels.nothing_waits()
-        self._case_part.content = panels.part(case.result.header if case else None)
-        self._history.content = panels.choices(review.choices, can_change=bool(self._operator))
-        connected = shown.freshness is not Freshness.LOST
-        self._controls.content = panels.controls(
-            self._operator, self._operators, connected=connected, armed=bool(case) and self._armed(now)
-        )
+    def _section(self, kind: type[View]) -> None:
+        with ui.element("section").classes(f"view {kind.name}") as section:
+            lock = place("lock")
+            self._views.append((kind(self._visit), section, lock, self._badges[len(self._views)]))
 
-    def _armed(self, now: float) -> bool:
-        return now - self._case_since >= ARMED_AFTER_S
-
-    def _connected(self) -> bool:
-        return self._feed.live.shown(time.monotonic(), time.time_ns()).freshness is not Freshness.LOST
-
-    def _decide(self, event: events.GenericEventArguments) -> None:
-        """A click or key; what it says is checked, for it comes from a browser."""
-        inspection, decision = _read(event.args)
-        if (
-            decision
-            and self._operator
-            and inspection == self._case
-            and self._armed(time.monotonic())
-            and self._connected()
-        ):
-            self._feed.send(self._feed.review.choose(inspection, decision, self._operator, new_id()))
-            self.refresh()
-
-    def _change(self, event: events.GenericEventArguments) -> None:
-        inspection, decision = _read(event.args)
-        if decision and self._operator and self._connected():
-            self._feed.send(self._feed.review.change(inspection, decision, self._operator, new_id()))
-            self.refresh()
-
-    def _sign_in(self, event: events.GenericEventArguments) -> None:
-        name = "".join(each for each in str((event.args or {}).get("name", "")) if each.isprintable())
-        name = name.strip()[:LONGEST_NAME]
-        if not name or not self._operators or name in self._operators:
-            self._operator = name
+    def _go(self, args: Args) -> None:
+        self._open = args.get("name", "")
         self.refresh()
 
+    async def _sign_in(self, args: Args) -> None:
+        visit = self._visit
+        found = await visit.sessions.sign_in(args.get("name", ""), args.get("pin", ""), visit.where)
+        if isinstance(found, Session):
+            self._signed_in(found)
+        else:
+            self._refused.content = frame_panels.refused(visit.say, found.wait_s)
 
-def _read(args: Any) -> tuple[str, Decision | None]:
-    """Inspection and decision that a browser sent; None where it is none."""
-    found = args if isinstance(args, dict) else {}
-    decision = str(found.get("decision", ""))
-    return str(found.get("case", "")), Decision(decision) if decision in {*Decision} else None
+    def _resume(self, args: Args) -> None:
+        """After a reload the same person goes on."""
+        if session := self._visit.sessions.resume(args.get("token", "")):
+            self._signed_in(session)
 
+    def _signed_in(self, session: Session) -> None:
+        self._visit.session, self._refused.content = session, ""
+        self._remember(session.token)
 
-def _html(classes: str, content: str = "") -> ui.html:
-    """A place for HTML, which is escaped where it is made."""
-    return ui.html(content, sanitize=False).classes(classes)
+    def _sign_out(self, _: Args) -> None:
+        if self._visit.session:
+            self._visit.sessions.sign_out(self._visit.session)
+        self._remember("")
+
+    def _remember(self, token: str) -> None:
+        self._client.run_javascript(f"okngSession({json.dumps(token)})")
+        self.refresh()

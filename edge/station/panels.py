@@ -1,55 +1,51 @@
-"""The page's parts as HTML, from what `live` and `review` say: pure. All text that comes from outside is escaped."""
+"""What Live shows, as HTML: pure. All text that comes from outside is escaped."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from html import escape
 
-from edge.contract.types import Decision, Verdict
-from edge.station.live import Freshness, Part, Shown
-from edge.station.review import Choice, Progress
-from edge.station.words import DECIDED, LOOKS, duration, share
+from edge.contract.types import Verdict
+from edge.station.live import Freshness, Shown
+from edge.station.looks import shape
+from edge.station.shift import Tally
+from edge.station.words import Words
 from edge.wire.messages import ResultHeader
 
 MOST_NOTICES = 3
-SHOWN_CHOICES = 4
 
 
-def shape(verdict: Verdict) -> str:
-    """The verdict's shape alone."""
-    return f'<svg class="shape" viewBox="0 0 100 100" aria-hidden="true"><path d="{LOOKS[verdict].shape}"/></svg>'
-
-
-def verdict(shown: Shown) -> str:
+def verdict(say: Words, shown: Shown) -> str:
     """The large verdict; grey, with other words, where it says nothing of now."""
     header = shown.header
     if shown.freshness is Freshness.LOST:
-        last = f"Last verdict: {LOOKS[header.verdict].word}" if header else "No verdict yet"
-        return f'<div class="verdict lost" role="status"><b>NOT LIVE</b><span>{last}</span></div>'
+        last = say("live.last_verdict", verdict=say(f"verdict.{header.verdict}")) if header else say("live.no_verdict")
+        return f'<div class="verdict lost" role="status"><b>{say("live.not_live")}</b><span>{last}</span></div>'
     if header is None:
-        return '<div class="verdict none" role="status"><b>NO PART YET</b><span>since this page began</span></div>'
-    look = LOOKS[header.verdict]
-    meaning = look.meaning
+        told = f"<b>{say('live.no_part')}</b><span>{say('live.since_page')}</span>"
+        return f'<div class="verdict none" role="status">{told}</div>'
+    meaning = say(f"meaning.{header.verdict}")
     if shown.freshness is Freshness.PAST:
-        meaning = f"Last part, {duration(shown.age_s or 0)} ago"
+        meaning = say("live.last_part", time=say.ago(shown.age_s or 0))
     return (
         f'<div class="verdict {header.verdict} {shown.freshness}" role="status">{shape(header.verdict)}'
-        f"<b>{look.word}</b><span>{meaning}</span></div>"
+        f"<b>{say(f'verdict.{header.verdict}')}</b><span>{meaning}</span></div>"
     )
 
 
-def part(header: ResultHeader | None) -> str:
+def part(say: Words, header: ResultHeader | None) -> str:
     """Part id, kind, score against the thresholds, why."""
     if header is None:
         return ""
     kind = f'<div class="kind">{escape(header.kind)}</div>' if header.kind else ""
     why = f'<div class="why">{escape(header.reason)}</div>' if header.reason else ""
     name = escape(header.part or header.frame_name or header.id)
-    named = f'<div class="part"><small>Part</small><div class="id" title="{name}">{name}</div>{kind}</div>'
-    return named + _score(header) + why
+    named = (
+        f'<div class="part"><small>{say("live.part")}</small><div class="id" title="{name}">{name}</div>{kind}</div>'
+    )
+    return named + _score(say, header) + why
 
 
-def _score(header: ResultHeader) -> str:
+def _score(say: Words, header: ResultHeader) -> str:
     if header.score is None:
         return ""
     bands, marks = "", ""
@@ -57,139 +53,63 @@ def _score(header: ResultHeader) -> str:
         ok, ng = 100 * limits.ok_below, 100 * limits.ng_from
         for verdict, start, end in ((Verdict.OK, 0.0, ok), (Verdict.REVIEW, ok, ng), (Verdict.NG, ng, 100.0)):
             bands += f'<i class="{verdict}" style="left:{start:.2f}%;width:{end - start:.2f}%"></i>'
-        marks = f"<small>OK below {limits.ok_below:.3g} · NG from {limits.ng_from:.3g}</small>"
+        marks = say("live.limits", ok=say.number(limits.ok_below, 3), ng=say.number(limits.ng_from, 3))
     needle = f'<u style="left:{100 * header.score:.2f}%"></u>'
     return (
-        f'<div class="score"><div><small>P(NG)</small><b>{header.score:.3f}</b></div>'
-        f'<div class="scale">{bands}{needle}</div>{marks}</div>'
+        f'<div class="score"><div><small>{say("live.score")}</small><b>{say.number(header.score, 3)}</b></div>'
+        f'<div class="scale">{bands}{needle}</div><small>{marks}</small></div>'
     )
 
 
-def counts(shown: Shown) -> str:
-    """Results since the station started, by verdict, and the yield."""
-    total = sum(shown.counts.values())
+def counts(say: Words, tally: Tally) -> str:
+    """Results of the shift by verdict, yield and NG rate."""
+    if tally.since is None:
+        return ""
     each = "".join(
-        f'<div class="count {verdict}">{shape(verdict)}<b>{number}</b><small>{LOOKS[verdict].word}</small></div>'
-        for verdict, number in shown.counts.items()
+        f'<div class="count {verdict}">{shape(verdict)}<b>{number}</b><small>{say(f"verdict.{verdict}")}</small></div>'
+        for verdict, number in tally.counts.items()
     )
-    good = share(shown.counts[Verdict.OK], total)
-    each += f'<div class="count yield"><b>{good}</b><small>Yield</small></div>'
-    return f'<div class="counts" title="Since the station started">{each}</div>'
+    for key, verdict in (("yield", Verdict.OK), ("ng_rate", Verdict.NG)):
+        value = say.share(tally.counts[verdict], tally.total)
+        each += f'<div class="count rate"><b>{value}</b><small>{say(f"live.{key}")}</small></div>'
+    since = say("live.shift", time=f"{tally.since:%H:%M}")
+    return f'<div class="counts"><small class="since">{since}</small>{each}</div>'
 
 
-def condition(shown: Shown) -> str:
+def condition(say: Words, shown: Shown) -> str:
     """How the line is: one sentence with a mark, and the station's name."""
     kind = "lost" if shown.freshness is Freshness.LOST else "error" if shown.troubled else "well"
     mark = {"lost": "✕", "error": "!", "well": "●"}[kind]
+    how = shown.condition
+    told = say(how.key, time=say.duration(how.silent_s)) + (f" – {how.reason}" if how.reason else "")
     return (
-        f'<div class="condition {kind}"><em>{mark}</em><div><b>{escape(shown.station or "okng")}</b>'
-        f"<span>{escape(shown.condition)}</span></div></div>"
+        f'<div class="condition {kind}"><em>{mark}</em><div><b>{escape(told)}</b>'
+        f"<span>{escape(shown.station)}</span></div></div>"
     )
 
 
-def notices(shown: Shown) -> str:
-    """Faults and warnings, in the station's own words."""
+def notices(say: Words, shown: Shown) -> str:
+    """Faults and warnings: what they mean, and what the station says of them in its own words."""
+    told = ""
+    for each in shown.notices[:MOST_NOTICES]:
+        title = say.texts.get(f"notice.{each.name}", say("notice.other"))
+        told += f'<div class="notice"><em>!</em><div><b>{title}</b><span>{escape(each.text)}</span></div></div>'
     more = len(shown.notices) - MOST_NOTICES
-    told = [*shown.notices[:MOST_NOTICES], *([f"and {more} more"] if more > 0 else [])]
-    return "".join(f'<div class="notice"><em>!</em>{escape(text)}</div>' for text in told)
+    return told + (f'<div class="notice more">{say("notice.more", count=more)}</div>' if more > 0 else "")
 
 
-def age(shown: Shown) -> str:
+def age(say: Words, shown: Shown) -> str:
     """How old the picture is; loud where it is not of now."""
     if shown.part is None or shown.age_s is None:
         return ""
-    if shown.freshness is Freshness.LOST:
-        return f'<div class="age lost">NOT LIVE · taken {duration(shown.age_s)} ago</div>'
-    said = "now" if shown.age_s < 1 else f"{duration(float(int(shown.age_s)))} ago".replace(".0 s", " s")
-    return f'<div class="age {shown.freshness}">Taken {said}</div>'
+    lost = shown.freshness is Freshness.LOST
+    said = say("live.lost_taken" if lost else "live.taken", time=say.ago(shown.age_s))
+    return f'<div class="age {shown.freshness}">{said}</div>'
 
 
-def waiting(queue: list[Part], dropped: int) -> str:
-    """Above the part to decide: how many wait."""
-    if not queue:
-        return '<div class="waiting none">No part waits for a decision</div>'
-    more = f" · {dropped} older in the journal only" if dropped else ""
-    count = f"{len(queue)} parts wait" if len(queue) > 1 else "1 part waits"
-    case = escape(queue[0].result.header.id, quote=True)
-    return f'<div class="waiting" data-case="{case}">{shape(Verdict.REVIEW)}<b>{count}</b>{more}</div>'
-
-
-def history(choice: Choice) -> str:
-    """One choice: what, who, whether it is on record."""
-    verdict = Verdict.OK if choice.decision is Decision.ACCEPT else Verdict.NG
-    state = {
-        Progress.SENDING: "being sent …",
-        Progress.DONE: "on record",
-        Progress.REFUSED: f"NOT on record: {choice.why}",
-    }[choice.progress]
-    name = escape(choice.part or choice.inspection)
-    said = f"{DECIDED[choice.decision]} by {escape(choice.operator)}"
-    return (
-        f'<div class="choice {verdict} {choice.progress}">{shape(verdict)}<div><b>{name}</b>'
-        f"<span>{said} · {escape(state)}</span></div></div>"
-    )
-
-
-def choices(last: Sequence[Choice], *, can_change: bool) -> str:
-    """The last choices, each with a button that turns it round."""
-    rows = ""
-    for each in last[:SHOWN_CHOICES]:
-        other = Decision.REJECT if each.decision is Decision.ACCEPT else Decision.ACCEPT
-        if each.progress is Progress.REFUSED:
-            other = each.decision
-        label = "Try again" if each.progress is Progress.REFUSED else f"Change to {other}"
-        able = "" if can_change and each.progress is not Progress.SENDING else "disabled"
-        asks = f'data-change="{escape(each.inspection, quote=True)}" data-decision="{other}"'
-        rows += f'<div class="row">{history(each)}<button {able} {asks}>{label}</button></div>'
-    return f"<small>Decided</small>{rows}" if rows else ""
-
-
-def controls(operator: str, operators: Sequence[str], *, connected: bool, armed: bool) -> str:
-    """Accept and reject; before that, who is deciding."""
-    if not operator:
-        return _sign_in(operators)
-    able = "" if connected and armed else "disabled"
-    return (
-        f'<button class="who" data-operator=""><small>Operator</small><b>{escape(operator)}</b></button>'
-        f'<button class="decision ng" {able} data-decide="reject">{shape(Verdict.NG)}Reject<kbd>R</kbd></button>'
-        f'<button class="decision ok" {able} data-decide="accept">{shape(Verdict.OK)}Accept<kbd>A</kbd></button>'
-    )
-
-
-def _sign_in(operators: Sequence[str]) -> str:
-    names = "".join(
-        f'<button class="name" data-operator="{escape(name, quote=True)}">{escape(name)}</button>' for name in operators
-    )
-    typed = (
-        '<input id="okng-name" maxlength="60" placeholder="Your name" aria-label="Your name">'
-        '<button class="name" data-typed>Go</button>'
-    )
-    return f'<div class="signin"><b>Who decides?</b>{names or typed}</div>'
-
-
-def nothing_waits() -> str:
-    """In the place of the picture, when there is nothing to decide."""
-    return f'<div class="nothing">{shape(Verdict.OK)}All decided</div>'
-
-
-def badge(waiting: int) -> str:
-    """How many wait, beside the name of the view; nothing where none does."""
-    return f'<span class="badge">{waiting}</span>' if waiting else ""
-
-
-def navigation() -> str:
-    """The two views."""
-    return '<nav><button data-go="live">Live</button><button data-go="decide">Decide</button></nav>'
-
-
-def opacity() -> str:
+def opacity(say: Words) -> str:
     """How much of the map is seen over the frame; the browser does it alone."""
     return (
-        '<label class="opacity"><small>Map</small>'
-        '<input type="range" min="0" max="100" value="70" data-opacity aria-label="Opacity of the map"></label>'
+        f'<label class="opacity"><small>{say("live.map")}</small>'
+        f'<input type="range" min="0" max="100" value="70" data-opacity aria-label="{say("live.map_opacity")}"></label>'
     )
-
-
-def gone() -> str:
-    """Over all, when the browser has lost the page's own program."""
-    return "<div><b>NOT LIVE</b><span>No connection to okng station. It connects again by itself.</span></div>"

@@ -8,38 +8,57 @@ from html import escape
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
-from edge.contract.cam import BINARY, dequantise, ng_map, probability
+from edge.contract import overlay
+from edge.contract.cam import BINARY
 from edge.contract.images import decode_image
+from edge.contract.overlay import Heat
 from edge.contract.preprocess import Region
 from edge.contract.types import Verdict
 from edge.errors import DataError
 from edge.station.live import Part
+from edge.station.words import Words
 from edge.wire.messages import ImageMessage, ResultMessage
 
 LONGEST_PX = 1280
 MAP_PX = 320
 ALONE_PX = 640
-Heat = NDArray[np.float32]
+KEPT = 5
 RegionOf = Callable[[str], Region | None]
 """From a bundle's digest to the region that its map covers; None where that is not known."""
 
 
-def draw(part: Part, region_of: RegionOf) -> str:
+class Pictures:
+    """The last pictures drawn: the same for all who look."""
+
+    def __init__(self, region_of: RegionOf) -> None:
+        self.region_of, self._drawn = region_of, dict[tuple[Part, str], str]()
+
+    def of(self, part: Part | None, say: Words) -> str:
+        """SVG of the part."""
+        if part is None:
+            return f'<div class="nothing">{say("picture.none_yet")}</div>'
+        key = part, say.language
+        if key not in self._drawn:
+            self._drawn = dict(list(self._drawn.items())[-KEPT:]) | {key: draw(part, self.region_of, say)}
+        return self._drawn[key]
+
+
+def draw(part: Part, region_of: RegionOf, say: Words) -> str:
     """SVG of a part. Where it is not known which region the map covers, the frame is shown without it."""
     heat = heat_of(part.result)
-    frame = part.image and _fitted(part.image)
+    frame = part.image and fitted(part.image)
     if frame is None or part.image is None:
-        return _alone(heat, part.result)
+        return _alone(heat, part.result, say)
     width, height = part.image.header.width, part.image.header.height
     drawn = [f'<image href="data:image/jpeg;base64,{frame}" width="{width}" height="{height}"/>']
-    region, note = region_of(part.result.header.bundle), ""
+    named, note = part.result.header.region, ""
+    region = named if isinstance(named, Region) else region_of(part.result.header.bundle)
     if heat is not None and region is None:
-        note = '<div class="note">Map not shown: the station file names another bundle</div>'
+        note = f'<div class="note">{say("picture.map_not_shown")}</div>'
     elif heat is not None and region is not None:
         drawn.append(_over(heat, region.pixels(height, width), part.result.header.verdict))
-    return _svg(width, height, "".join(drawn), f"Frame of part {part.result.header.part}") + note
+    return _svg(width, height, "".join(drawn), say("picture.of_frame", part=part.result.header.part)) + note
 
 
 def heat_of(result: ResultMessage) -> Heat | None:
@@ -47,8 +66,7 @@ def heat_of(result: ResultMessage) -> Heat | None:
     shape, units = result.header.map, result.map_units
     if shape is None or units is None:
         return None
-    logits = ng_map(dequantise(units, shape.scale, shape.zero_point), result.header.classes or BINARY)
-    return np.asarray(probability(logits[..., 0]), np.float32)
+    return overlay.heat_of(units, shape.scale, shape.zero_point, result.header.classes or BINARY)
 
 
 def outline(heat: Heat, width: int, height: int) -> str:
@@ -70,15 +88,15 @@ def _over(heat: Heat, box: tuple[int, int, int, int], verdict: Verdict) -> str:
     return f'<g transform="translate({x} {y})">{image}{counted}</g>'
 
 
-def _alone(heat: Heat | None, result: ResultMessage) -> str:
+def _alone(heat: Heat | None, result: ResultMessage, say: Words) -> str:
     """The map without a frame, or a few words where there is none either."""
     if heat is None:
-        return '<div class="nothing">No picture</div>'
+        return f'<div class="nothing">{say("picture.none")}</div>'
     height = round(ALONE_PX * heat.shape[0] / heat.shape[1])
     ground = f'<rect width="{ALONE_PX}" height="{height}" fill="#20262e"/>'
     drawn = _over(heat, (0, 0, ALONE_PX, height), result.header.verdict)
-    note = '<div class="note">Map alone: no frame was sent</div>'
-    return _svg(ALONE_PX, height, ground + drawn, f"Map of part {result.header.part}") + note
+    note = f'<div class="note">{say("picture.map_alone")}</div>'
+    return _svg(ALONE_PX, height, ground + drawn, say("picture.of_map", part=result.header.part)) + note
 
 
 def _svg(width: int, height: int, drawn: str, title: str) -> str:
@@ -88,13 +106,10 @@ def _svg(width: int, height: int, drawn: str, title: str) -> str:
 
 def _map_png(heat: Heat) -> str:
     """The map in colours that are the more opaque the higher P(NG) is, as a data URI."""
-    fine = cv2.resize(heat, (MAP_PX, MAP_PX), interpolation=cv2.INTER_LINEAR)
-    grey = np.rint(fine * 255).astype(np.uint8)
-    _, png = cv2.imencode(".png", np.dstack([cv2.applyColorMap(grey, cv2.COLORMAP_INFERNO), grey]))
-    return f"data:image/png;base64,{base64.b64encode(png.tobytes()).decode()}"
+    return f"data:image/png;base64,{base64.b64encode(overlay.overlay_png(heat)).decode()}"
 
 
-def _fitted(image: ImageMessage) -> str | None:
+def fitted(image: ImageMessage) -> str | None:
     """The frame in base64, smaller where it is larger than a screen; None when it cannot be read."""
     data = image.data
     longest = max(image.header.height, image.header.width)

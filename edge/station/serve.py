@@ -3,18 +3,25 @@
 from __future__ import annotations
 
 import socket
-from collections.abc import AsyncIterator, Sequence
+import ssl
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from pathlib import Path
 
 import uvicorn
-from fastapi import FastAPI
+from fastapi import FastAPI, Request
 from nicegui import ui
 from starlette.middleware.trustedhost import TrustedHostMiddleware
 
+from edge.contract.key_files import read_private
 from edge.errors import UsageError
+from edge.station.audit import Audit
 from edge.station.feed import Feed
-from edge.station.page import HERE, Page, Pictures
-from edge.station.pictures import RegionOf
+from edge.station.page import HERE, Page, css
+from edge.station.pictures import Pictures, RegionOf
+from edge.station.sessions import Sessions
+from edge.station.visit import Visit
+from edge.station.words import choose
 
 OURS = ("127.0.0.1", "localhost", "[::1]", "::1")
 FRAMES_LIMIT = 0
@@ -30,7 +37,7 @@ def bind(host: str, port: int) -> socket.socket:
         raise UsageError(f"--host {host} --port {port}: cannot listen there: {error.strerror or error}") from None
 
 
-def application(feed: Feed, region_of: RegionOf, operators: Sequence[str], host: str) -> FastAPI:
+def application(feed: Feed, region_of: RegionOf, sessions: Sessions, audit: Audit, host: str) -> FastAPI:
     """The page as an application; `host` is the name it may be called by, beside this machine's own."""
 
     @asynccontextmanager
@@ -44,16 +51,33 @@ def application(feed: Feed, region_of: RegionOf, operators: Sequence[str], host:
     pictures = Pictures(region_of)
 
     @ui.page("/", title="okng", response_timeout=30)
-    def _page() -> None:
-        ui.add_css((HERE / "page.css").read_text(encoding="utf-8"))
-        ui.add_head_html(f"<script>{(HERE / 'page.js').read_text(encoding='utf-8')}</script>")
-        Page(feed, pictures, operators)
+    def _page(request: Request) -> None:
+        ui.add_css(css())
+        for script in ("page.js", "setup_view.js"):
+            ui.add_head_html(f"<script>{(HERE / script).read_text(encoding='utf-8')}</script>")
+        say = choose(request.cookies.get("okng-language", ""), request.headers.get("accept-language", ""))
+        ui.add_head_html(f"<script>document.documentElement.lang = '{say.language}'</script>")
+        Page(Visit(feed, pictures, sessions, audit, say, request.client.host if request.client else ""))
 
     ui.run_with(served, dark=True, message_history_length=FRAMES_LIMIT, tailwind=False, show_welcome_message=False)
     return served
 
 
-def serve(listener: socket.socket, served: FastAPI) -> None:
-    """Until SIGTERM or Ctrl-C."""
-    config = uvicorn.Config(served, loop="asyncio", log_level="warning", timeout_graceful_shutdown=1)
+def check_tls(certificate: Path, key: Path) -> None:
+    """Raises UsageError: the key can be read by others, or the two do not belong together."""
+    read_private(key)
+    try:
+        ssl.create_default_context(ssl.Purpose.CLIENT_AUTH).load_cert_chain(certificate, key)
+    except OSError as error:  # ssl.SSLError is one
+        why = error.reason if isinstance(error, ssl.SSLError) else error.strerror
+        raise UsageError(f"--certificate {certificate} --key {key}: cannot be used: {why}") from None
+
+
+def serve(listener: socket.socket, served: FastAPI, tls: tuple[Path, Path] | None) -> None:
+    """Until SIGTERM or Ctrl-C; with `tls`, certificate and key, by https alone."""
+    certificate, key = tls or (None, None)
+    config = uvicorn.Config(
+        served, loop="asyncio", log_level="warning", timeout_graceful_shutdown=1, ssl_certfile=certificate,
+        ssl_keyfile=key, server_header=False,
+    )  # fmt: skip
     uvicorn.Server(config).run(sockets=[listener])

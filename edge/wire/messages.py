@@ -15,8 +15,9 @@ from edge.contract.cam import Classes, Thresholds
 from edge.contract.events import Event
 from edge.contract.quality import Quality
 from edge.contract.recipe import NamedRegion
+from edge.contract.region import Region
 from edge.contract.statistics import Point
-from edge.contract.types import Label, LookResult, MapUnits, Signal, State, Verdict
+from edge.contract.types import Decision, Label, LookResult, MapUnits, Signal, State, Verdict
 from edge.errors import WireError
 
 SCHEMA = 1
@@ -31,10 +32,13 @@ class Topic(StrEnum):
 
     RESULT = "result"
     VERDICT = "verdict"
+    MAP = "map"
+    OVERLAY = "overlay"
     IMAGE = "image"
     STATE = "state"
     STATISTICS = "statistics"
     EVENT = "event"
+    DECISION = "decision"
 
 
 class Header(msgspec.Struct, frozen=True, kw_only=True):
@@ -108,6 +112,26 @@ class ImageHeader(Header, frozen=True, kw_only=True):
     width: Size
 
 
+class MapHeader(Header, frozen=True, kw_only=True):
+    """The map of the inspection `id`, how to read it, and where in the frame it lies.
+
+    `classes` is left out where the bundle tells no kinds apart.
+    """
+
+    id: str
+    map: MapShape
+    region: Region
+    classes: Classes | msgspec.UnsetType = msgspec.UNSET
+
+
+class OverlayHeader(Header, frozen=True, kw_only=True):
+    """That map in colours, to lay over the frame's `region`: an image with an alpha channel."""
+
+    id: str
+    encoding: str
+    region: Region
+
+
 class Counters(msgspec.Struct, frozen=True):
     """Since the boot: triggers taken, results by verdict, and triggers that were not taken.
 
@@ -144,6 +168,23 @@ class StatisticsHeader(Header, frozen=True, kw_only=True):
     point: Point
 
 
+class DecidedFact(msgspec.Struct, frozen=True, kw_only=True):
+    """A decision as it is on the disk.
+
+    `code` and `reason` say why, where they are not empty. `signal` is what it told the line; None where the line did
+    not wait for it.
+    """
+
+    inspection_id: str
+    decision: Decision
+    operator: str
+    reason: str
+    request_id: str
+    decided_ns: int
+    code: str = ""
+    signal: Signal | None = None
+
+
 class EventHeader(Header, frozen=True, kw_only=True):
     """Something happened beside inspections; `happened_ns` is when it was journaled."""
 
@@ -151,13 +192,31 @@ class EventHeader(Header, frozen=True, kw_only=True):
     event: Event
 
 
+class DecisionHeader(Header, frozen=True, kw_only=True):
+    """What operators decided on an inspection has changed: `said` is the decision that stands now, None: there is none.
+
+    `changed_ns` is when that was journaled. `undone` is the request id of the decision that was taken back, empty
+    where one was made.
+    """
+
+    inspection: str
+    said: DecidedFact | None
+    undone: str
+    operator: str
+    """Who made it, or took it back."""
+    changed_ns: int
+
+
 HEADERS: dict[Topic, type[Header]] = {
     Topic.RESULT: ResultHeader,
     Topic.VERDICT: ResultHeader,
+    Topic.MAP: MapHeader,
+    Topic.OVERLAY: OverlayHeader,
     Topic.IMAGE: ImageHeader,
     Topic.STATE: StateHeader,
     Topic.STATISTICS: StatisticsHeader,
     Topic.EVENT: EventHeader,
+    Topic.DECISION: DecisionHeader,
 }
 """The second frame, by topic."""
 
@@ -178,6 +237,22 @@ class ImageMessage:
     """Topic `image`. `data` is the encoded image."""
 
     header: ImageHeader
+    data: bytes
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class MapMessage:
+    """Topic `map`. `map_units` is (rows, columns, classes) int8."""
+
+    header: MapHeader
+    map_units: MapUnits
+
+
+@dataclass(frozen=True, slots=True)
+class OverlayMessage:
+    """Topic `overlay`. `data` is the encoded image."""
+
+    header: OverlayHeader
     data: bytes
 
 
@@ -202,7 +277,17 @@ class EventMessage:
     header: EventHeader
 
 
-Message = ResultMessage | ImageMessage | StateMessage | StatisticsMessage | EventMessage
+@dataclass(frozen=True, slots=True)
+class DecisionMessage:
+    """Topic `decision`."""
+
+    header: DecisionHeader
+
+
+Message = (
+    ResultMessage | MapMessage | OverlayMessage | ImageMessage | StateMessage | StatisticsMessage | EventMessage
+    | DecisionMessage
+)  # fmt: skip
 
 _Header = TypeVar("_Header", bound=Header)
 
@@ -217,6 +302,10 @@ def encode_message(message: Message) -> list[bytes]:
     match message:
         case ResultMessage(map_units=units):
             return [b"result", header, units.tobytes() if units is not None else b""]
+        case MapMessage(map_units=units):
+            return [b"map", header, units.tobytes()]
+        case OverlayMessage(data=data):
+            return [b"overlay", header, data]
         case ImageMessage(data=data):
             return [b"image", header, data]
         case StateMessage():
@@ -225,6 +314,8 @@ def encode_message(message: Message) -> list[bytes]:
             return [b"statistics", header]
         case EventMessage():
             return [b"event", header]
+        case DecisionMessage():
+            return [b"decision", header]
 
 
 def decode_message(frames: Sequence[bytes]) -> Message:
@@ -240,12 +331,15 @@ def decode_message(frames: Sequence[bytes]) -> Message:
 
 def map_from_bytes(header: ResultHeader, data: bytes) -> MapUnits | None:
     """The map of a result, None where it has none. Raises WireError when the bytes are not what the header says."""
-    shape = header.map
-    size = math.prod((shape.rows, shape.columns, shape.classes)) if shape else 0
-    if len(data) != size:
-        raise WireError(f"result {header.id[:40]}: a map of {len(data)} bytes where its header says {size}")
-    if shape is None:
+    if header.map is None and not data:
         return None
+    return _units(header.id, header.map or MapShape(0, 0, 0, 1.0, 0), data)
+
+
+def _units(name: str, shape: MapShape, data: bytes) -> MapUnits:
+    size = math.prod((shape.rows, shape.columns, shape.classes))
+    if len(data) != size:
+        raise WireError(f"result {name[:40]}: a map of {len(data)} bytes where its header says {size}")
     return np.frombuffer(data, np.int8).reshape(shape.rows, shape.columns, shape.classes)
 
 
@@ -256,6 +350,15 @@ def _result(frames: Sequence[bytes]) -> ResultMessage:
 
 def _verdict(frames: Sequence[bytes]) -> ResultMessage:
     return ResultMessage(_decode(frames[1], ResultHeader), None)
+
+
+def _map(frames: Sequence[bytes]) -> MapMessage:
+    header = _decode(frames[1], MapHeader)
+    return MapMessage(header, _units(header.id, header.map, frames[2]))
+
+
+def _overlay(frames: Sequence[bytes]) -> OverlayMessage:
+    return OverlayMessage(_decode(frames[1], OverlayHeader), frames[2])
 
 
 def _image(frames: Sequence[bytes]) -> ImageMessage:
@@ -274,13 +377,20 @@ def _event(frames: Sequence[bytes]) -> EventMessage:
     return EventMessage(_decode(frames[1], EventHeader))
 
 
+def _decision(frames: Sequence[bytes]) -> DecisionMessage:
+    return DecisionMessage(_decode(frames[1], DecisionHeader))
+
+
 _READERS: dict[bytes, tuple[Callable[[Sequence[bytes]], Message], int]] = {
     b"result": (_result, 3),
     b"verdict": (_verdict, 2),
+    b"map": (_map, 3),
+    b"overlay": (_overlay, 3),
     b"image": (_image, 3),
     b"state": (_state, 2),
     b"statistics": (_statistics, 2),
     b"event": (_event, 2),
+    b"decision": (_decision, 2),
 }
 
 

@@ -15,7 +15,9 @@ from edge.contract.cam import BINARY, Classes, Thresholds
 from edge.contract.card import Tensor
 from edge.contract.events import Event
 from edge.contract.lifetime import Closing
+from edge.contract.overlay import heat_of, overlay_png
 from edge.contract.quality import Quality
+from edge.contract.region import Region
 from edge.contract.statistics import Point
 from edge.contract.types import Inspection, State, plain
 from edge.errors import WireError
@@ -23,12 +25,19 @@ from edge.wire.addresses import is_tcp
 from edge.wire.guard import Guard
 from edge.wire.messages import (
     Counters,
+    DecidedFact,
+    DecisionHeader,
+    DecisionMessage,
     EventHeader,
     EventMessage,
     ImageHeader,
     ImageMessage,
     ImageReference,
+    MapHeader,
+    MapMessage,
     MapShape,
+    OverlayHeader,
+    OverlayMessage,
     ResultHeader,
     ResultMessage,
     StateHeader,
@@ -68,6 +77,8 @@ class Publisher(Closing):
         self._station, self._boot = plain(station), boot
         self._numbers: Counter[Topic] = Counter()
         self._last: tuple[int, int | None] = (0, None)
+        self._prefixes: set[bytes] = set()
+        """What somebody has subscribed to, as far as `newcomers` has looked."""
         self._context = context
         self._guard = guard if is_tcp(address) else None
         self._revocations = self._guard.allowed.revocations if self._guard else 0
@@ -128,6 +139,28 @@ class Publisher(Closing):
         self._send(frames)
         self._send([Topic.VERDICT.value.encode(), frames[1]])
 
+    def map(
+        self, inspection: Inspection, *, bundle: str, output: Tensor, region: Region, classes: Classes = BINARY
+    ) -> None:
+        """Publishes an inspection's map alone, and in colours, to whom it may concern; `region` is where it lies.
+
+        Nothing is made that nobody listens to. Raises ValueError when it has no map; WireError.
+        """
+        units = inspection.judgement.map_units
+        shape = _shape(inspection, output)
+        if units is None or shape is None:
+            raise ValueError(f"inspection {inspection.id} has no map")
+        place = Region(region.left, region.top, region.width, region.height)
+        facts = {"sequence": inspection.sequence, "id": inspection.id, "region": place}
+        if self._wanted(Topic.MAP):
+            many = classes if classes.many else msgspec.UNSET
+            header = MapHeader(**self._beside_results(Topic.MAP, bundle) | facts, map=shape, classes=many)
+            self._send(encode_message(MapMessage(header, units)))
+        if self._wanted(Topic.OVERLAY):
+            png = overlay_png(heat_of(units, shape.scale, shape.zero_point, classes))
+            above = OverlayHeader(**self._beside_results(Topic.OVERLAY, bundle) | facts, encoding="png")
+            self._send(encode_message(OverlayMessage(above, png)))
+
     def image(self, inspection: Inspection, data: bytes, *, bundle: str, encoding: str = "jpeg") -> None:
         """Publishes an inspection's frame, encoded as `data`. Raises ValueError when it has no frame; WireError."""
         frame = inspection.frame
@@ -184,6 +217,7 @@ class Publisher(Closing):
             self._revocations = found
             self._socket.close(linger=0)
             self._socket = self._new_socket()
+            self._prefixes.clear()
             self._unbound_since = time.monotonic()
         if self._unbound_since is not None:
             self._bind_again(self._unbound_since)
@@ -211,7 +245,10 @@ class Publisher(Closing):
         try:
             for _ in range(NOTICES):
                 notice = self._socket.recv(zmq.NOBLOCK)
-                if notice[:1] == SUBSCRIBED:
+                if notice[:1] != SUBSCRIBED:
+                    self._prefixes.discard(notice[1:])
+                else:
+                    self._prefixes.add(notice[1:])
                     found |= {topic for topic in Topic if topic.value.encode().startswith(notice[1:])}
         except zmq.Again:
             pass
@@ -228,6 +265,17 @@ class Publisher(Closing):
         )
         self._send(encode_message(EventMessage(header)))
 
+    def decision(
+        self, said: DecidedFact | None, *, inspection: str, operator: str, changed_ns: int, undone: str = "",
+        bundle: str,
+    ) -> None:  # fmt: skip
+        """Publishes what stands on an inspection now, once the journal has it. Raises WireError."""
+        header = DecisionHeader(
+            **self._beside_results(Topic.DECISION, bundle),
+            inspection=inspection, said=said, undone=undone, operator=operator, changed_ns=changed_ns,
+        )  # fmt: skip
+        self._send(encode_message(DecisionMessage(header)))
+
     def _beside_results(self, topic: Topic, bundle: str) -> dict[str, Any]:
         """What every message says that is about no inspection of its own; it stands where the last result did."""
         sequence, captured_ns = self._last
@@ -239,6 +287,9 @@ class Publisher(Closing):
     def close(self) -> None:
         """May be called twice."""
         self._socket.close()
+
+    def _wanted(self, topic: Topic) -> bool:
+        return any(topic.value.encode().startswith(prefix) for prefix in self._prefixes)
 
     def _next(self, topic: Topic) -> int:
         self._numbers[topic] += 1

@@ -13,16 +13,25 @@ from pathlib import Path
 import pytest
 import zmq
 
-from edge.contract.types import Decision
+from edge.contract.cam import Thresholds
+from edge.contract.types import Decision, Verdict
+from edge.wire.queries import FetchImage, Find, History, TakeSurvey
 from edge.wire.requests import (
     LARGEST_REQUEST,
     Decide,
+    Decisions,
     Load,
+    Pause,
+    Protect,
     Replay,
+    Resume,
+    SetThresholds,
     Start,
     Status,
     Stop,
     Trigger,
+    Undo,
+    Waiting,
     decode_reply,
     encode_request,
 )
@@ -33,7 +42,11 @@ SEEDS = [
     encode_request("r1", command)
     for command in (
         Status(), Start(), Stop(), Trigger("A-7"), Decide("3f9a01c2-17", Decision.ACCEPT, "ann", "dust"),
-        Load("/srv/bundle"), Replay("3f9a01c2-17"),
+        History(part="A", verdicts=(Verdict.NG,)), Find("3f9a01c2-17"),
+        FetchImage("3f9a01c2-17"), TakeSurvey(thresholds=Thresholds(0.2, 0.7)),
+        Load("/srv/bundle"), Replay("3f9a01c2-17"), Undo("r0", "ann"), Pause("ann", "lamp"), Resume("ann"),
+        SetThresholds(Thresholds(0.2, 0.7), "eve"), Protect("3f9a01c2-17", "ann"),
+        Waiting("3f9a01c2-17"), Decisions("3f9a01c2-17"), Decide("3f9a01c2-17", Decision.REJECT, "ann", "", "dent", ""),
     )
 ]  # fmt: skip
 WINDOW = 50

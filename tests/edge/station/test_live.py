@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from edge.contract.types import State, Verdict
-from edge.station.live import IMAGE_WAIT_S, KEPT_IMAGES, PAST_S, SILENT_S, Freshness, Live
+from edge.station.live import IMAGE_WAIT_S, KEPT_IMAGES, PAST_S, SILENT_S, Condition, Freshness, Live, Notice
 from tests.edge.station.messages import SECOND_NS, WALL_NS, image, result, state
 
 T = 1000.0
@@ -22,15 +22,14 @@ def live(*messages) -> Live:
 def test_before_anything_came_nothing_is_live() -> None:
     shown = Live().shown(T, WALL_NS)
     assert (shown.freshness, shown.part, shown.age_s) == (Freshness.LOST, None, None)
-    assert shown.condition == "No connection to the station yet: is it switched on?"
+    assert shown.condition == Condition("condition.unheard")
 
 
 def test_a_result_with_its_image_is_live() -> None:
-    shown = live(state(counts={Verdict.OK: 3}), result(1), image(1)).shown(T, WALL_NS)
+    shown = live(state(), result(1), image(1)).shown(T, WALL_NS)
     assert shown.freshness is Freshness.LIVE
     assert shown.part.image.header.id == shown.part.result.header.id
-    assert (shown.station, shown.condition, shown.troubled) == ("line-3", "Inspecting", False)
-    assert shown.counts == {Verdict.OK: 3, Verdict.NG: 0, Verdict.REVIEW: 0, Verdict.FAULT: 0}
+    assert (shown.station, shown.condition.key, shown.troubled) == ("line-3", "state.continuous_execution", False)
 
 
 def test_a_silent_station_is_lost_and_back_with_its_next_word() -> None:
@@ -38,8 +37,9 @@ def test_a_silent_station_is_lost_and_back_with_its_next_word() -> None:
     assert page.shown(T + SILENT_S, WALL_NS).freshness is Freshness.LIVE
     page.trouble = "a message of schema 2"
     lost = page.shown(T + SILENT_S + 0.1, WALL_NS)
-    assert (lost.freshness, lost.troubled, lost.notices) == (Freshness.LOST, True, ("a message of schema 2",))
-    assert lost.condition == "No word from the station for 3.1 s: is it switched on?"
+    assert (lost.freshness, lost.troubled) == (Freshness.LOST, True)
+    assert lost.notices == (Notice("connection", "a message of schema 2"),)
+    assert (lost.condition.key, round(lost.condition.silent_s, 3)) == ("condition.silent", SILENT_S + 0.1)
     page.put(state(), T + 5)
     assert page.shown(T + 5, WALL_NS).freshness is Freshness.LIVE
     assert page.trouble == ""
@@ -72,7 +72,7 @@ def test_a_station_that_does_not_inspect_shows_its_last_part_as_past(now) -> Non
     page = live(state(), result(1), image(1), state(now, reason="the camera is gone"))
     shown = page.shown(T, WALL_NS)
     assert shown.freshness is Freshness.PAST
-    assert shown.condition.endswith("– the camera is gone")
+    assert shown.condition == Condition(f"state.{now}", "the camera is gone")
     assert shown.troubled is (now is State.ERROR)
 
 
@@ -82,7 +82,7 @@ def test_the_part_of_an_earlier_boot_is_past() -> None:
 
 
 def test_an_ended_source_is_said() -> None:
-    assert live(state(State.HALTED, ended=True)).shown(T, WALL_NS).condition == "The source of pictures has ended"
+    assert live(state(State.HALTED, ended=True)).shown(T, WALL_NS).condition.key == "condition.ended"
 
 
 def test_a_result_waits_for_its_image_and_never_shows_anothers() -> None:

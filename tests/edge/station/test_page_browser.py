@@ -15,6 +15,8 @@ import msgspec
 import pytest
 
 from edge.journal.reader import JournalReader
+from edge.station.people import Person, hashed, write_people
+from edge.wire.allowed import Role
 from tests.edge.test_daemon import BY_COMMAND, WAIT_S, Running, station_file
 
 sync_api = pytest.importorskip("playwright.sync_api", reason="needs the dev extra")
@@ -39,9 +41,10 @@ class Pages:
         self.start()
 
     def start(self) -> None:
+        folder = self._config.parent
         command = [sys.executable, "-m", "edge.cli", "station", "--config", str(self._config), "--port", self._port]
-        names = ["--operator", "Ann", "--operator", "Ben"]
-        self.process = subprocess.Popen([*command, *names], stdout=subprocess.PIPE, text=True)
+        files = ["--people", str(folder / "people.toml"), "--log", str(folder / "people.log")]
+        self.process = subprocess.Popen([*command, *files], stdout=subprocess.PIPE, text=True)
         self.url = self.process.stdout.readline().strip()
         self._port = self.url.rstrip("/").rpartition(":")[2]
 
@@ -82,8 +85,29 @@ def unsure(bundle_copy, seal) -> Path:
     return bundle_copy
 
 
+PINS = {"Ann": "271828", "Ben": "314159", "Eve": "141421"}
+
+
+def give_pins(folder: Path) -> None:
+    """Ann and Ben are operators, Eve is an engineer."""
+    roles = {"Ann": Role.OPERATOR, "Ben": Role.OPERATOR, "Eve": Role.ENGINEER}
+    write_people(folder / "people.toml", {name: Person(roles[name], hashed(pin)) for name, pin in PINS.items()})
+
+
+def sign_in(page: Any, name: str) -> None:
+    """By touch, on the pad."""
+    page.locator(".account [data-open=sign]").click()
+    page.locator(f".names [data-name={name}]").click()
+    for digit in PINS[name]:
+        page.locator(f"[data-digit='{digit}']").click()
+    page.locator("[data-pin]").click()
+    page.wait_for_selector(f".who >> text={name}")
+
+
 def station_of(folder: Path, bundle: Path, capture: Path) -> Path:
-    return station_file(folder, bundle, f"{capture.as_uri()}?loop=true", BY_COMMAND)
+    config = station_file(folder, bundle, f"{capture.as_uri()}?loop=true", BY_COMMAND)
+    give_pins(config.parent)
+    return config
 
 
 @pytest.fixture
@@ -180,23 +204,23 @@ def test_two_operators_decide_by_mouse_touch_and_key_each_part_once(tmp_path, un
         asked = [daemon.station.trigger(f"B-{number}") for number in range(4)]
         for page, name in ((ann, "Ann"), (ben, "Ben")):
             page.locator("[data-go=decide]").click()
-            page.wait_for_selector(f'[data-case="{asked[0]}"]')
+            page.wait_for_selector(f'.waiting[data-case="{asked[0]}"]')
             fits(page)
-            picture(page, "who-decides")
-            page.locator(f"[data-operator={name}]").click()
-        ready = "[data-decide=accept]:not(:disabled)"
+            picture(page, "decide-signed-out")
+            sign_in(page, name)
+        ready = "[data-decision=accept][data-event=decide]:not(:disabled)"
         ann.locator(ready).dblclick()
-        ben.wait_for_selector(f'[data-case="{asked[1]}"]')
-        ben.locator("[data-decide=reject]:not(:disabled)").tap()
-        ann.wait_for_selector(f'[data-case="{asked[2]}"]')
+        ben.wait_for_selector(f'.waiting[data-case="{asked[1]}"]')
+        ben.locator("[data-decision=reject][data-event=decide]:not(:disabled)").tap()
+        ann.wait_for_selector(f'.waiting[data-case="{asked[2]}"]')
         ann.wait_for_selector(ready)
         fits(ann)
         picture(ann, "decide")
         picture(ben, "decide")
         ann.keyboard.press("a")
         ann.keyboard.press("a")
-        ann.wait_for_selector(f'[data-case="{asked[3]}"]')
-        ann.locator(f'[data-change="{asked[2]}"]:not(:disabled)').click()
+        ann.wait_for_selector(f'.waiting[data-case="{asked[3]}"]')
+        ann.locator(f'[data-event=change][data-case="{asked[2]}"]:not(:disabled)').click()
         sync_api.expect(ann.locator(".choice.done").first).to_contain_text("rejected by Ann")
         ann.reload()
         ann.locator("[data-go=decide]").click()

@@ -10,13 +10,16 @@ import pytest
 
 from edge.contract.preprocess import Region
 from edge.contract.types import Decision, State, Verdict
-from edge.station import panels
+from edge.station import decide_panels, frame_panels, panels
 from edge.station.live import Live, Part
+from edge.station.looks import SHAPES, shape
 from edge.station.pictures import LONGEST_PX, draw, heat_of, outline
 from edge.station.review import Review
-from edge.station.words import LOOKS, STATES, duration, share
+from edge.station.words import languages
+from edge.wire.allowed import Role
 from tests.edge.station.messages import WALL_NS, image, result, state
 
+SAY = languages()["en"]
 T, BAD = 1000.0, '<script>alert("x")</script>'
 
 
@@ -28,46 +31,45 @@ def shown(*messages, later: float = 0.0):
 
 
 def test_each_verdict_has_its_own_word_and_shape() -> None:
-    assert {*LOOKS} == {*Verdict}
-    assert len({look.word for look in LOOKS.values()}) == len({look.shape for look in LOOKS.values()}) == 4
-    assert {*STATES} == {*State}
+    assert {*SHAPES} == {*Verdict}
+    assert len({*SHAPES.values()}) == len({SAY(f"verdict.{each}") for each in Verdict}) == 4
 
 
 @pytest.mark.parametrize("verdict", Verdict)
 def test_a_live_verdict_is_told_by_word_shape_and_class(verdict) -> None:
-    html = panels.verdict(shown(state(), result(1, verdict), image(1)))
+    html = panels.verdict(SAY, shown(state(), result(1, verdict), image(1)))
     assert f'class="verdict {verdict} live"' in html
-    assert LOOKS[verdict].shape in html
-    assert f"<b>{LOOKS[verdict].word}</b>" in html
+    assert shape(verdict) in html
+    assert f"<b>{SAY(f'verdict.{verdict}')}</b>" in html
 
 
 def test_a_lost_station_shows_no_verdict_as_if_it_held() -> None:
-    html = panels.verdict(shown(state(), result(1), image(1), later=10))
+    html = panels.verdict(SAY, shown(state(), result(1), image(1), later=10))
     assert "<b>NOT LIVE</b>" in html
     assert "Last verdict: OK" in html
-    assert LOOKS[Verdict.OK].shape not in html
+    assert SHAPES[Verdict.OK] not in html
     assert 'class="verdict ok' not in html
-    assert "NOT LIVE" in panels.age(shown(state(), result(1), image(1), later=10))
+    assert "NOT LIVE" in panels.age(SAY, shown(state(), result(1), image(1), later=10))
 
 
 def test_an_old_part_says_how_old_it_is() -> None:
     page = Live()
     page.put(result(1, age_s=200), T)
     page.put(state(), T)
-    html = panels.verdict(page.shown(T + 1, WALL_NS))
+    html = panels.verdict(SAY, page.shown(T + 1, WALL_NS))
     assert 'class="verdict ok past"' in html
     assert "Last part, 3 min ago" in html
 
 
 def test_score_and_thresholds_are_drawn_to_scale() -> None:
-    html = panels.part(result(1, Verdict.NG).header)
+    html = panels.part(SAY, result(1, Verdict.NG).header)
     assert 'class="ng" style="left:70.00%;width:30.00%"' in html
     assert '<u style="left:90.00%"></u>' in html
-    assert "OK below 0.3 · NG from 0.7" in html
+    assert "OK below 0.300 · NG from 0.700" in html
 
 
 def test_a_fault_says_why() -> None:
-    html = panels.part(result(1, Verdict.FAULT).header)
+    html = panels.part(SAY, result(1, Verdict.FAULT).header)
     assert "no frame within 200 ms" in html
     assert "scale" not in html
 
@@ -79,23 +81,23 @@ def test_nothing_that_comes_from_outside_becomes_html() -> None:
     choice = review.choose("3f9a01c2-1", Decision.ACCEPT, BAD, "id")
     review.refused(choice, BAD)
     pages = [
-        panels.condition(live), panels.notices(live), panels.part(result(1, part=BAD).header),
-        panels.choices(review.choices, can_change=True), panels.controls(BAD, (), connected=True, armed=True),
-        panels.controls("", [BAD], connected=True, armed=True),
-        draw(Part(result(1, part=BAD), image(1)), lambda _: Region()),
+        panels.condition(SAY, live), panels.notices(SAY, live), panels.part(SAY, result(1, part=BAD).header),
+        decide_panels.choices(SAY, review.choices, can_change=True), frame_panels.who(SAY, BAD, Role.OPERATOR),
+        frame_panels.names(SAY, [BAD]),
+        draw(Part(result(1, part=BAD), image(1)), lambda _: Region(), SAY),
     ]  # fmt: skip
     assert all("&lt;script&gt;" in html and "<script" not in html for html in pages)
 
 
 def test_nothing_can_be_decided_while_the_station_is_away() -> None:
-    live = panels.controls("ann", (), connected=True, armed=True)
-    away = panels.controls("ann", (), connected=False, armed=True)
+    live = decide_panels.controls(SAY, may=True, connected=True, armed=True)
+    away = decide_panels.controls(SAY, may=True, connected=False, armed=True)
     assert (live.count("disabled"), away.count("disabled")) == (0, 2)
-    assert "data-decide" not in panels.controls("", ["ann"], connected=True, armed=True)
+    assert "data-decision" not in decide_panels.controls(SAY, may=False, connected=True, armed=True)
 
 
 def test_the_map_is_laid_over_the_region_that_it_covers() -> None:
-    svg = draw(Part(result(1, Verdict.NG, hot=(1, 2)), image(1, 400, 600)), lambda _: Region(0.5, 0.25, 0.5, 0.5))
+    svg = draw(Part(result(1, Verdict.NG, hot=(1, 2)), image(1, 400, 600)), lambda _: Region(0.5, 0.25, 0.5, 0.5), SAY)
     root = ET.fromstring(svg)
     assert root.get("viewBox") == "0 0 600 400"
     group = root.find("g")
@@ -113,43 +115,30 @@ def test_the_outline_is_around_the_hottest_place() -> None:
 
 @pytest.mark.parametrize(("verdict", "outlined"), [(Verdict.OK, False), (Verdict.NG, True), (Verdict.REVIEW, True)])
 def test_only_what_may_be_ng_is_outlined(verdict, outlined) -> None:
-    assert ("counted" in draw(Part(result(1, verdict), image(1)), lambda _: Region())) is outlined
+    assert ("counted" in draw(Part(result(1, verdict), image(1)), lambda _: Region(), SAY)) is outlined
 
 
 def test_without_a_frame_the_map_is_shown_alone_and_says_so() -> None:
-    html = draw(Part(result(1, Verdict.NG, hot=(0, 0)), None), lambda _: None)
+    html = draw(Part(result(1, Verdict.NG, hot=(0, 0)), None), lambda _: None, SAY)
     assert "Map alone" in html
     assert 'class="cam"' in html
 
 
 def test_a_map_whose_region_is_not_known_is_not_laid_anywhere() -> None:
-    html = draw(Part(result(1, Verdict.NG), image(1)), lambda _: None)
+    html = draw(Part(result(1, Verdict.NG), image(1)), lambda _: None, SAY)
     assert 'class="cam"' not in html
     assert "Map not shown" in html
 
 
 def test_a_fault_without_a_frame_has_no_picture() -> None:
-    assert "No picture" in draw(Part(result(1, Verdict.FAULT), None), lambda _: Region())
+    assert "No picture" in draw(Part(result(1, Verdict.FAULT), None), lambda _: Region(), SAY)
 
 
 def test_a_large_frame_is_sent_smaller_and_a_broken_one_is_left_out() -> None:
     large, small = image(1, 3000, 4000), image(1, 960, 1280)
-    known = {each: draw(Part(result(1), each), lambda _: Region()) for each in (large, small)}
+    known = {each: draw(Part(result(1), each), lambda _: Region(), SAY) for each in (large, small)}
     assert f'width="{large.header.width}"' in known[large], "the picture keeps its coordinates"
     assert len(known[large]) < 3 * len(known[small])
     assert LONGEST_PX == 1280
     broken = type(large)(large.header, b"no jpeg")
-    assert "Map alone" in draw(Part(result(1), broken), lambda _: Region())
-
-
-@pytest.mark.parametrize(
-    ("seconds", "said"),
-    [(-1, "0.0 s"), (0.46, "0.4 s"), (9.99, "9.9 s"), (12.9, "12 s"), (119, "119 s"), (120, "2 min"), (7200, "2 h"),
-     (172_800, "2 days")],
-)  # fmt: skip
-def test_a_duration_is_said_as_one_would(seconds, said) -> None:
-    assert duration(seconds) == said
-
-
-def test_a_share_of_nothing_is_a_dash() -> None:
-    assert (share(1, 3), share(0, 0)) == ("33.3 %", "–")
+    assert "Map alone" in draw(Part(result(1), broken), lambda _: Region(), SAY)

@@ -9,6 +9,7 @@ import pytest
 import zmq
 
 from edge.client import ClientKeys, CommandRefused, Station
+from edge.contract.cam import Thresholds
 from edge.contract.types import Decision, State
 from edge.errors import WireError
 from edge.wire.allowed import Allowed, AllowList, Role, write_allowed
@@ -17,37 +18,58 @@ from edge.wire.guard import NEEDED, Guard, introduce
 from edge.wire.keys import WireKey
 from edge.wire.messages import Counters, Topic
 from edge.wire.publisher import Publisher
+from edge.wire.queries import FetchImage, Find, History, TakeSurvey
 from edge.wire.requests import (
     COMMANDS,
     Changeover,
     Command,
     Decide,
+    Decisions,
     Golden,
     Interlock,
     Load,
+    Pause,
+    Protect,
     Replay,
+    Resume,
     Rollback,
+    SetThresholds,
     Start,
     Status,
     Stop,
     Trigger,
+    Undo,
+    Waiting,
     encode_request,
 )
 
 WAIT_S = 20.0
 QUIET_MS = 300
 EXAMPLES: dict[str, list[Command]] = {
-    "viewer": [Status(), Replay("3f9a01c2-1")],
+    "viewer": [
+        Status(),
+        Replay("3f9a01c2-1"),
+        Waiting(),
+        Decisions("3f9a01c2-1"),
+        History(),
+        Find("3f9a01c2-1"),
+        FetchImage("3f9a01c2-1"),
+        TakeSurvey(),
+    ],
     "operator": [
         Start(),
         Stop(),
         Trigger("A"),
+        Pause("ann"),
+        Resume("ann"),
         Decide("3f9a01c2-1", Decision.ACCEPT, "ann"),
+        Undo("r1", "ann"),
+        Protect("3f9a01c2-1", "ann"),
         Changeover("screw"),
         Interlock(),
         Golden("ng"),
     ],
-    "engineer": [Load("/bundle"), Rollback()],
+    "engineer": [Load("/bundle"), Rollback(), SetThresholds(Thresholds(0.2, 0.7), "eve")],
 }
 
 

@@ -69,6 +69,13 @@ def test_a_req_socket_gets_its_answer_behind_its_delimiter() -> None:
         ({"name": "decide", "inspection": "3f9a01c2-17", "decision": "maybe", "operator": "a"}, "bad_request"),
         ({"name": "decide", "inspection": "3f9a01c2-17", "decision": "accept", "operator": ""}, "bad_request"),
         ({"name": "decide", "inspection": "../x", "decision": "accept", "operator": "a"}, "bad_request"),
+        ({"name": "history", "limit": 101}, "bad_request"),
+        ({"name": "history", "since_ns": 1 << 63}, "bad_request"),
+        ({"name": "history", "verdicts": ["ok"] * 5}, "bad_request"),
+        ({"name": "image", "inspection": "../../etc/passwd"}, "bad_request"),
+        ({"name": "image", "inspection": "3f9a01c2-17", "size": 4096}, "bad_request"),
+        ({"name": "survey", "thresholds": {"ok_below": 0.7, "ng_from": 0.2}}, "bad_request"),
+        ({"name": "survey", "thresholds": {"ok_below": 0.7}}, "bad_request"),
         ({"name": "decide", "inspection": "3f9a01c2-17\n", "decision": "accept", "operator": "a"}, "bad_request"),
     ],
 )
