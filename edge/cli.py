@@ -21,6 +21,7 @@ from edge.bridge.commands import bridge
 from edge.commands.journal import journal
 from edge.commands.keys import find_key, keys, sign
 from edge.commands.replay import replay
+from edge.commands.review import review
 from edge.errors import BundleError, OkngError
 from edge.station.command import station
 
@@ -75,6 +76,7 @@ okng.add_command(bridge)
 okng.add_command(journal)
 okng.add_command(keys)
 okng.add_command(replay)
+okng.add_command(review)
 okng.add_command(sign)
 okng.add_command(station)
 
