@@ -20,6 +20,7 @@ from edge import __version__
 from edge.bridge.commands import bridge
 from edge.commands.journal import journal
 from edge.commands.keys import find_key, keys, sign
+from edge.commands.orders import COMMANDS as ORDERS
 from edge.commands.replay import replay
 from edge.commands.review import review
 from edge.errors import BundleError, OkngError
@@ -79,6 +80,8 @@ okng.add_command(replay)
 okng.add_command(review)
 okng.add_command(sign)
 okng.add_command(station)
+for order in ORDERS:
+    okng.add_command(order)
 
 
 @okng.command()
@@ -303,13 +306,14 @@ def _decision_command(name: str, summary: str) -> None:
     @okng.command(name, help=f"{summary}\n\n\b\nExample: okng {name} 3f9a12c4-17 --reason 'only dust'")
     @click.argument("inspection", metavar="ID")
     @click.option("--operator", default=lambda: os.environ.get("USER", "operator"), help="Who decides.")
-    @click.option("--reason", default="", help="Why, for the record.")
+    @click.option("--code", default="", help="Why, by one of the station's reasons (`okng status`).")
+    @click.option("--reason", default="", help="Why, in words.")
     @config_option
-    def decide(inspection: str, operator: str, reason: str, config: Path) -> None:
+    def decide(inspection: str, operator: str, code: str, reason: str, config: Path) -> None:
         from edge.contract.types import Decision
 
         with _station(config) as station:
-            station.decide(inspection, Decision(name), operator, reason)
+            station.decide(inspection, Decision(name), operator, reason, code=code)
         click.echo(f"{inspection}: {name}ed by {operator}")
 
 

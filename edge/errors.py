@@ -3,6 +3,7 @@
 OkngError                 exit status 1
 ├── UsageError            2   a command or its arguments cannot be carried out (also ValueError)
 │   ├── ConfigError       2   a station file: names file, key, value and what is allowed
+│   ├── DecidedMeanwhile  2   somebody else decided on the part since it was looked at
 │   └── DataError         2   a folder of images cannot be used as data
 ├── BundleError           3   a bundle is damaged, inconsistent or not for this version
 ├── HardwareError         4   a device does not do what it should (also OSError)
@@ -38,6 +39,10 @@ class UsageError(OkngError, ValueError):
 
 class ConfigError(UsageError):
     """A station file is wrong; the message names file, key, value and what is allowed."""
+
+
+class DecidedMeanwhile(UsageError):
+    """Another decision stands than the one that was looked at."""
 
 
 class DataError(UsageError):

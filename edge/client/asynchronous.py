@@ -26,17 +26,23 @@ from edge.client.links import (
     outcome,
     silence,
 )
+from edge.contract.cam import Thresholds
 from edge.contract.types import Decision, Label
 from edge.wire.answers import (
     ChangeoverAnswer,
     DecideAnswer,
+    DecisionsAnswer,
     GoldenAnswer,
     InterlockAnswer,
     LoadAnswer,
+    ProtectAnswer,
     ReplayAnswer,
     StateAnswer,
     StatusAnswer,
+    ThresholdAnswer,
     TriggerAnswer,
+    UndoAnswer,
+    WaitingAnswer,
     read_answer,
 )
 from edge.wire.keys import ClientKeys
@@ -45,17 +51,24 @@ from edge.wire.requests import (
     Changeover,
     Command,
     Decide,
+    Decisions,
     ErrorCode,
     Golden,
     Interlock,
     Load,
+    Pause,
+    Protect,
     Replay,
     Reply,
+    Resume,
     Rollback,
+    SetThresholds,
     Start,
     Status,
     Stop,
     Trigger,
+    Undo,
+    Waiting,
     decode_reply,
     encode_request,
 )
@@ -159,9 +172,42 @@ class AsyncStation:
         """See `Station.golden`."""
         return read_answer(await self.request(Golden(label), timeout_s=GOLDEN_TIMEOUT_S), GoldenAnswer)
 
-    async def decide(self, inspection: str, decision: Decision, operator: str, reason: str = "") -> DecideAnswer:
+    async def decide(
+        self, inspection: str, decision: Decision, operator: str, reason: str = "",
+        *, code: str = "", replaces: str | None = None,
+    ) -> DecideAnswer:  # fmt: skip
         """See `Station.decide`."""
-        return read_answer(await self.request(Decide(inspection, decision, operator, reason)), DecideAnswer)
+        asked = Decide(inspection, decision, operator, reason, code, replaces)
+        return read_answer(await self.request(asked), DecideAnswer)
+
+    async def undo(self, decision: str, operator: str) -> UndoAnswer:
+        """See `Station.undo`."""
+        return read_answer(await self.request(Undo(decision, operator)), UndoAnswer)
+
+    async def waiting(self, after: str = "", *, limit: int = 50, maps: bool = True) -> WaitingAnswer:
+        """See `Station.waiting`."""
+        return read_answer(await self.request(Waiting(after, limit, maps)), WaitingAnswer)
+
+    async def decisions(self, inspection: str) -> DecisionsAnswer:
+        """See `Station.decisions`."""
+        return read_answer(await self.request(Decisions(inspection)), DecisionsAnswer)
+
+    async def protect(self, inspection: str, operator: str, *, on: bool = True) -> ProtectAnswer:
+        """See `Station.protect`."""
+        return read_answer(await self.request(Protect(inspection, operator, on)), ProtectAnswer)
+
+    async def pause(self, operator: str, reason: str = "") -> StateAnswer:
+        """See `Station.pause`."""
+        return read_answer(await self.request(Pause(operator, reason)), StateAnswer)
+
+    async def resume(self, operator: str) -> StateAnswer:
+        """See `Station.resume`."""
+        return read_answer(await self.request(Resume(operator)), StateAnswer)
+
+    async def threshold(self, thresholds: Thresholds, operator: str, reason: str = "") -> ThresholdAnswer:
+        """See `Station.threshold`."""
+        asked = SetThresholds(thresholds, operator, reason)
+        return read_answer(await self.request(asked, timeout_s=GOLDEN_TIMEOUT_S), ThresholdAnswer)
 
     async def request(
         self, command: Command, *, request_id: str | None = None, timeout_s: float | None = None

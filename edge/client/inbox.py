@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from edge.errors import WireError
 from edge.wire.answers import ReplayAnswer, Replayed
 from edge.wire.messages import (
+    DecisionMessage,
     EventMessage,
     ImageMessage,
     Message,
@@ -153,3 +154,5 @@ def _topics(message: Message) -> set[Topic]:
             return {Topic.STATISTICS}
         case EventMessage():
             return {Topic.EVENT}
+        case DecisionMessage():
+            return {Topic.DECISION}

@@ -23,18 +23,24 @@ from edge.client.links import (
     outcome,
     silence,
 )
+from edge.contract.cam import Thresholds
 from edge.contract.lifetime import Closing
 from edge.contract.types import Decision, Label
 from edge.wire.answers import (
     ChangeoverAnswer,
     DecideAnswer,
+    DecisionsAnswer,
     GoldenAnswer,
     InterlockAnswer,
     LoadAnswer,
+    ProtectAnswer,
     ReplayAnswer,
     StateAnswer,
     StatusAnswer,
+    ThresholdAnswer,
     TriggerAnswer,
+    UndoAnswer,
+    WaitingAnswer,
     read_answer,
 )
 from edge.wire.keys import ClientKeys
@@ -43,17 +49,24 @@ from edge.wire.requests import (
     Changeover,
     Command,
     Decide,
+    Decisions,
     ErrorCode,
     Golden,
     Interlock,
     Load,
+    Pause,
+    Protect,
     Replay,
     Reply,
+    Resume,
     Rollback,
+    SetThresholds,
     Start,
     Status,
     Stop,
     Trigger,
+    Undo,
+    Waiting,
     decode_reply,
     encode_request,
 )
@@ -180,9 +193,42 @@ class Station(Closing):
         """Inspect the known part in front of the camera, which is rejected in any case."""
         return read_answer(self.request(Golden(label), timeout_s=GOLDEN_TIMEOUT_S), GoldenAnswer)
 
-    def decide(self, inspection: str, decision: Decision, operator: str, reason: str = "") -> DecideAnswer:
-        """An operator's decision on an inspection."""
-        return read_answer(self.request(Decide(inspection, decision, operator, reason)), DecideAnswer)
+    def decide(
+        self, inspection: str, decision: Decision, operator: str, reason: str = "",
+        *, code: str = "", replaces: str | None = None,
+    ) -> DecideAnswer:  # fmt: skip
+        """An operator's decision on an inspection; see `edge.wire.requests.Decide`."""
+        asked = Decide(inspection, decision, operator, reason, code, replaces)
+        return read_answer(self.request(asked), DecideAnswer)
+
+    def undo(self, decision: str, operator: str) -> UndoAnswer:
+        """Takes back the decision that was made under this request id, as long as it stands."""
+        return read_answer(self.request(Undo(decision, operator)), UndoAnswer)
+
+    def waiting(self, after: str = "", *, limit: int = 50, maps: bool = True) -> WaitingAnswer:
+        """A page of the REVIEW parts that nobody has decided, oldest first, those after an id."""
+        return read_answer(self.request(Waiting(after, limit, maps)), WaitingAnswer)
+
+    def decisions(self, inspection: str) -> DecisionsAnswer:
+        """All that was decided on one inspection, oldest first."""
+        return read_answer(self.request(Decisions(inspection)), DecisionsAnswer)
+
+    def protect(self, inspection: str, operator: str, *, on: bool = True) -> ProtectAnswer:
+        """Keeps an inspection and its image whatever the bounds of the journal are, or no longer so."""
+        return read_answer(self.request(Protect(inspection, operator, on)), ProtectAnswer)
+
+    def pause(self, operator: str, reason: str = "") -> StateAnswer:
+        """Inspect no more until `resume`, over restarts too."""
+        return read_answer(self.request(Pause(operator, reason)), StateAnswer)
+
+    def resume(self, operator: str) -> StateAnswer:
+        """Go on after a pause."""
+        return read_answer(self.request(Resume(operator)), StateAnswer)
+
+    def threshold(self, thresholds: Thresholds, operator: str, reason: str = "") -> ThresholdAnswer:
+        """Other thresholds for the recipe in use, once its known frames are judged right by them."""
+        asked = SetThresholds(thresholds, operator, reason)
+        return read_answer(self.request(asked, timeout_s=GOLDEN_TIMEOUT_S), ThresholdAnswer)
 
     def request(
         self, command: Command, *, request_id: str | None = None, timeout_s: float | None = None

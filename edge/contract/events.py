@@ -6,9 +6,10 @@ from typing import Literal
 
 import msgspec
 
+from edge.contract.cam import Thresholds
 from edge.contract.types import plain
 
-Occasion = Literal["start", "changeover", "schedule", "command", "part"]
+Occasion = Literal["start", "changeover", "thresholds", "schedule", "command", "part"]
 """Of all known frames; but "part" is one known part before the camera."""
 
 
@@ -61,6 +62,58 @@ class ChangeoverEvent(msgspec.Struct, frozen=True, tag_field="kind", tag="change
         return f"changeover: {self.recipe} after {self.before or 'no recipe'}, judged by bundle {self.bundle[:12]}"
 
 
+class ThresholdsEvent(msgspec.Struct, frozen=True, kw_only=True, tag_field="kind", tag="thresholds"):
+    """A recipe has other thresholds from here on, over restarts too."""
+
+    recipe: str
+    bundle: str
+    """Digest."""
+    before: Thresholds
+    thresholds: Thresholds
+    configured: Thresholds | None
+    """What the recipe's file says: when that changes, it counts again."""
+    operator: str
+    reason: str
+
+    def __str__(self) -> str:
+        """For people."""
+        now = f"OK below {self.thresholds.ok_below:g}, NG from {self.thresholds.ng_from:g}"
+        before = f"{self.before.ok_below:g} and {self.before.ng_from:g}"
+        return f"thresholds of {self.recipe}: {now} (before {before}), by {_said(self.operator, self.reason)}"
+
+
+class PauseEvent(msgspec.Struct, frozen=True, kw_only=True, tag_field="kind", tag="pause"):
+    """Somebody has the station pause, over restarts too, or go on."""
+
+    paused: bool
+    operator: str
+    reason: str
+    bundle: str
+    """Digest of the one that judges."""
+
+    def __str__(self) -> str:
+        """For people."""
+        return f"{'paused' if self.paused else 'resumed'} by {_said(self.operator, self.reason)}"
+
+
+class ProtectEvent(msgspec.Struct, frozen=True, kw_only=True, tag_field="kind", tag="protect"):
+    """An inspection and its image are kept whatever the journal's bounds are, or no longer so."""
+
+    inspection: str
+    protected: bool
+    operator: str
+    bundle: str
+    """Digest of the one that judges."""
+
+    def __str__(self) -> str:
+        """For people."""
+        return f"{self.inspection} {'protected' if self.protected else 'no longer protected'} by {self.operator}"
+
+
+def _said(operator: str, reason: str) -> str:
+    return f"{operator}: {reason}" if reason else operator
+
+
 JudgeNews = Literal["bundle_active", "bundle_rolled_back", "bundle_refused", "delegate_lost", "delegate_back"]
 
 
@@ -81,4 +134,4 @@ class JudgeEvent(msgspec.Struct, frozen=True, tag_field="kind", tag="judge"):
         return f"{self.name}: {self.text}"
 
 
-Event = InterlockEvent | ChangeoverEvent | JudgeEvent
+Event = InterlockEvent | ChangeoverEvent | JudgeEvent | ThresholdsEvent | PauseEvent | ProtectEvent

@@ -75,6 +75,8 @@ class RecipeSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw
     """In place of the card's."""
     review: Literal["operator", "ng"] = "operator"
     """What is unsure is REVIEW, for an operator to decide, or NG."""
+    hold_s: Annotated[float, msgspec.Meta(gt=0.0, le=3600.0)] | None = None
+    """So long the line waits for the decision on a REVIEW part, and rejects it then; None: it is rejected at once."""
     voting: Voting = Voting()
     presence: Presence | None = None
     """None: that a part is there is not asked."""
@@ -82,6 +84,10 @@ class RecipeSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw
     """Judged as any part before the station is ready: in place of labels of the bundle's golden frames."""
 
     def __post_init__(self) -> None:
+        if self.hold_s and self.review == "ng":
+            raise ValueError(
+                'hold_s: no part is REVIEW with review = "ng", so none would be held; leave one of them out'
+            )
         names = [region.name for region in self.regions]
         if twice := {name for name in names if names.count(name) > 1}:
             raise ValueError(f"regions: each has a name of its own, but {min(twice)!r} is there twice")
@@ -120,10 +126,12 @@ class Recipe:
     ignore: Pixels | None = None
     golden: tuple[KnownPart, ...] = ()
     empty: Pixels | None = None
+    given: Thresholds | None = None
+    """In place of those of its file: the station was given them since."""
 
     def thresholds(self, card: Card) -> Thresholds:
         """Those that apply to a score."""
-        found = self.settings.thresholds or card.thresholds
+        found = self.given or self.settings.thresholds or card.thresholds
         return found if self.settings.review == "operator" else Thresholds(found.ok_below, found.ok_below)
 
     def looks(self, card: Card) -> tuple[Look, ...]:
@@ -160,7 +168,8 @@ class Recipe:
             files[str(self.settings.ignore)] = hashlib.sha256(self.ignore.tobytes()).hexdigest()
         if self.empty is not None and self.settings.presence is not None:
             files[self.settings.presence.empty] = hashlib.sha256(self.empty.tobytes()).hexdigest()
-        return {"name": self.name, **msgspec.to_builtins(self.settings), "sha256": files}
+        thresholds = {"thresholds": msgspec.to_builtins(self.given)} if self.given else {}
+        return {"name": self.name, **msgspec.to_builtins(self.settings), **thresholds, "sha256": files}
 
 
 def _unlike(pixels: Pixels, empty: Pixels, region: Region) -> float:

@@ -74,6 +74,16 @@ class Activator:
         return self._judge.bundle
 
     @property
+    def judge(self) -> FallbackJudge:
+        """What judges, with that bundle."""
+        return self._judge
+
+    @property
+    def idle(self) -> bool:
+        """No other bundle is on its way, of a person's wish or okng's own."""
+        return self._asked is None and self._under_way is None
+
+    @property
     def busy(self) -> str:
         """Which wish of a person is not answered yet, in words; empty: none."""
         wish = self._asked or self._under_way

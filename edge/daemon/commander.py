@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 import time
 from concurrent.futures import Future
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -13,32 +12,45 @@ import msgspec
 
 from edge import __version__
 from edge.contract.bundle import Bundle
+from edge.contract.cam import Thresholds
+from edge.contract.reasons import Reasons
 from edge.contract.types import Inspection, Label, State
 from edge.daemon.activator import Activator, Answer
+from edge.daemon.deciding import Decider
 from edge.daemon.inspector import Inspector
 from edge.daemon.life import Life
 from edge.daemon.orders import InFlightError
-from edge.daemon.recovery import replay
+from edge.daemon.pause import Pause as PauseKeeper
+from edge.daemon.recovery import replay, waiting
 from edge.daemon.shadow import Shadow
-from edge.errors import BundleError, ConfigError, JournalError, UsageError
+from edge.daemon.thresholds import NewThresholds, as_last_set
+from edge.errors import BundleError, ConfigError, DecidedMeanwhile, JournalError, OkngError, UsageError
 from edge.inspection.recipes import read_recipe, recipe_file
 from edge.inspection.triggers import Triggers, Untaken
 from edge.journal.journal import Journal
+from edge.wire.answers import ReplayAnswer, WaitingAnswer
 from edge.wire.commands import CommandServer
 from edge.wire.requests import (
     Changeover,
     Decide,
+    Decisions,
     ErrorCode,
     Golden,
     Interlock,
     Load,
+    Pause,
+    Protect,
     Replay,
     Request,
+    Resume,
     Rollback,
+    SetThresholds,
     Start,
     Status,
     Stop,
     Trigger,
+    Undo,
+    Waiting,
 )
 
 log = logging.getLogger(__name__)
@@ -46,6 +58,7 @@ log = logging.getLogger(__name__)
 POLL_MS = 100
 IN_FLIGHT = "a part is in flight; ask again once it has its result"
 STOPPING = "the station is stopping"
+ENDED = "the source of frames has ended; restart the station"
 
 
 class Refused(Exception):
@@ -63,12 +76,16 @@ class Commander:
 
     def __init__(
         self, server: CommandServer, journal: Journal, triggers: Triggers, inspector: Inspector,
-        activator: Activator, life: Life, shadow: Shadow | None, *, station: str, free_run: bool, recipes: Path,
+        activator: Activator, life: Life, shadow: Shadow | None, decider: Decider, pause: PauseKeeper,
+        *, station: str, free_run: bool, recipes: Path, reasons: Reasons,
     ) -> None:  # fmt: skip
-        """`recipes` is the station's folder of recipes."""
+        """`recipes` is the station's folder of recipes, `reasons` what operators choose from."""
         self._server, self._journal, self._triggers, self._inspector = server, journal, triggers, inspector
         self._activator, self._life, self._station, self._free_run = activator, life, station, free_run
-        self._shadow, self._recipes = shadow, recipes
+        self._shadow, self._recipes, self._reasons = shadow, recipes, reasons
+        self._decider, self._pause = decider, pause
+        self._thresholds: tuple[Request, NewThresholds] | None = None
+        """On their way to the line thread: no other bundle takes over meanwhile."""
         self._orders: list[tuple[Request, Future[dict[str, Any]]]] = []
         """What the line thread was asked to do, and has not said yet what came of it."""
         self._began = time.monotonic()
@@ -79,9 +96,12 @@ class Commander:
             self._life.progress(self.name)
             if request := self._server.poll(POLL_MS):
                 self._answer(request)
-            self._activator.step()
+            if self._thresholds:
+                self._answer_thresholds(*self._thresholds)
+            else:
+                self._activator.step()
             self._answer_orders()
-        for request, _ in self._orders:
+        for request, _ in [*self._orders, *([self._thresholds] if self._thresholds else [])]:
             self._server.refuse(request, ErrorCode.WRONG_STATE, STOPPING)
         self._activator.close()
 
@@ -92,6 +112,8 @@ class Commander:
                     self._change_bundle(request, command)
                 case Changeover(recipe=recipe):
                     self._change_over(request, recipe)
+                case SetThresholds() as command:
+                    self._set_thresholds(request, command)
                 case Interlock():
                     self._orders.append((request, self._inspector.order(self._check)))
                 case Golden(label=label):
@@ -113,12 +135,18 @@ class Commander:
             case Stop():
                 self._inspector.stop("stopped by command")
                 return {"state": self._life.condition().state}
+            case Pause(operator=operator, reason=reason):
+                return self._pause_for(operator, reason)
+            case Resume(operator=operator):
+                return self._resume(operator)
             case Trigger(part=part):
                 return self._trigger(part)
-            case Decide() as decide:
-                return self._decide(decide, request.request_id)
             case Replay() as asked:
-                return self._replay(asked)
+                return self._read(replay(self._journal, asked), asked.after)
+            case Waiting() as asked:
+                return self._read(waiting(self._journal, asked), asked.after)
+            case Decide() | Undo() | Protect() | Decisions() as command:
+                return self._about(command, request.request_id)
         raise Refused(ErrorCode.UNKNOWN_COMMAND, "not a command of this station")
 
     def _status(self) -> dict[str, Any]:
@@ -140,12 +168,21 @@ class Commander:
             "warnings": now.warnings,
             "faults": now.faults,
             "shadow": self._shadow and self._shadow.told(),
+            "reasons": self._reasons,
+            "held": self._decider.held(),
+            "thresholds": self._thresholds_now(),
             "uptime_s": round(time.monotonic() - self._began, 1),
         }
 
+    def _thresholds_now(self) -> Thresholds:
+        card, recipe = self._activator.bundle.card, self._inspector.recipe
+        return recipe.thresholds(card) if recipe else card.thresholds
+
     def _start(self) -> dict[str, Any]:
+        if why := self._pause.reason:
+            raise Refused(ErrorCode.WRONG_STATE, f"{why}; send resume first")
         if not self._inspector.start():
-            raise Refused(ErrorCode.WRONG_STATE, "the source of frames has ended; restart the station")
+            raise Refused(ErrorCode.WRONG_STATE, ENDED)
         return {"state": self._life.condition().state}
 
     def _trigger(self, part: str) -> dict[str, Any]:
@@ -160,11 +197,54 @@ class Commander:
             raise Refused(ErrorCode.BUSY, "too many triggers wait for their frame")
         return {"inspection": Inspection.name(self._journal.boot_id, trigger.sequence)}
 
-    def _replay(self, asked: Replay) -> dict[str, Any]:
-        found = replay(self._journal, asked)
+    def _pause_for(self, operator: str, reason: str) -> dict[str, Any]:
+        if why := self._pause.reason:
+            raise Refused(ErrorCode.WRONG_STATE, why)
+        if not self._inspector.enabled.is_set():
+            raise Refused(ErrorCode.WRONG_STATE, "the station does not inspect, so there is nothing to pause")
+        self._pause.pause(operator, reason)
+        return {"state": self._life.condition().state}
+
+    def _resume(self, operator: str) -> dict[str, Any]:
+        if not self._pause.reason:
+            raise Refused(ErrorCode.WRONG_STATE, "the station is not paused")
+        if self._life.condition().ended:
+            raise Refused(ErrorCode.WRONG_STATE, ENDED)
+        self._pause.resume(operator)
+        return self._start()
+
+    def _read(self, found: ReplayAnswer | WaitingAnswer | None, after: str) -> dict[str, Any]:
         if found is None:
-            raise Refused(ErrorCode.UNKNOWN_INSPECTION, f"the journal has no boot {asked.after[:8]}")
+            raise Refused(ErrorCode.UNKNOWN_INSPECTION, f"the journal has no boot {after[:8]}")
         return msgspec.structs.asdict(found)
+
+    def _set_thresholds(self, request: Request, asked: SetThresholds) -> None:
+        """Begins; the answer comes when parts are judged by them, or it is refused."""
+        recipe = self._inspector.recipe
+        if recipe is None:
+            why = "the station has no recipe, and thresholds belong to one: write one, and send changeover"
+            raise Refused(ErrorCode.WRONG_STATE, why)
+        if self._thresholds or not self._activator.idle:
+            raise Refused(ErrorCode.BUSY, self._activator.busy or "judging is being changed; ask again")
+        try:
+            change = NewThresholds(
+                self._inspector, self._activator.judge, recipe, self._journal,
+                asked.thresholds, asked.operator, asked.reason,
+            )  # fmt: skip
+        except OkngError as error:
+            raise Refused(ErrorCode.BAD_RECIPE, str(error)) from None
+        change.begin()
+        self._thresholds = request, change
+
+    def _answer_thresholds(self, request: Request, change: NewThresholds) -> None:
+        if not change.done:
+            return
+        self._thresholds = None
+        if (found := change.found) and not found.passed:
+            self._server.refuse(request, ErrorCode.BAD_RECIPE, f"all stays as it was: {found.reason}")
+            return
+        recipe = self._inspector.recipe
+        self._server.reply(request, {"recipe": recipe.name if recipe else "", "thresholds": self._thresholds_now()})
 
     def _change_bundle(self, request: Request, command: Load | Rollback) -> None:
         """Begins; the answer comes when the bundle judges, or is refused."""
@@ -187,7 +267,7 @@ class Commander:
         if in_flight and not self._free_run:  # the line thread asks again, when it comes to it
             raise Refused(ErrorCode.BUSY, IN_FLIGHT)
         try:
-            recipe = read_recipe(recipe_file(self._recipes, name))
+            recipe = as_last_set(read_recipe(recipe_file(self._recipes, name)), self._journal)
         except ConfigError as error:
             raise Refused(ErrorCode.BAD_RECIPE, str(error)) from None
         self._activator.change_over(recipe, self._answer_of(request, ErrorCode.BAD_RECIPE, {"recipe": name}))
@@ -231,15 +311,23 @@ class Commander:
             except InFlightError:
                 self._server.refuse(request, ErrorCode.BUSY, IN_FLIGHT)
 
-    def _decide(self, decide: Decide, request_id: str) -> dict[str, Any]:
+    def _about(self, command: Decide | Undo | Protect | Decisions, request_id: str) -> dict[str, Any]:
+        """What is said or asked of one inspection."""
         try:
-            found = self._journal.decide(
-                decide.inspection, decide.decision, decide.operator, decide.reason, request_id
-            )  # fmt: skip
+            match command:
+                case Decide():
+                    return self._decider.decide(command, request_id)
+                case Undo():
+                    return self._decider.undo(command, request_id)
+                case Decisions(inspection=inspection):
+                    return self._decider.history(inspection)
+                case Protect():
+                    return self._decider.protect(command, self._activator.bundle.digest)
+        except DecidedMeanwhile as error:
+            raise Refused(ErrorCode.DECIDED, str(error)) from None
         except UsageError as error:
-            unknown = self._journal.find(decide.inspection) is None
-            raise Refused(ErrorCode.UNKNOWN_INSPECTION if unknown else ErrorCode.REFUSED, str(error)) from None
-        return asdict(found)
+            known = isinstance(command, Undo) or self._journal.find(command.inspection)
+            raise Refused(ErrorCode.REFUSED if known else ErrorCode.UNKNOWN_INSPECTION, str(error)) from None
 
 
 def _facts(bundle: Bundle) -> dict[str, Any]:

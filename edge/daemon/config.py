@@ -11,6 +11,7 @@ import msgspec
 
 from edge.contract.line import ModbusConfig, PartsConfig, SignalConfig, TriggerConfig
 from edge.contract.quality import QualityReference
+from edge.contract.reasons import Reasons
 from edge.contract.runtime import EDGE_TPU, Delegate, Runtime
 from edge.contract.settings import PathText, RecipeName, read_settings
 from edge.errors import WireError
@@ -135,6 +136,8 @@ class StationConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     parts: PartsConfig = PartsConfig()
     wire: WireConfig = WireConfig()
     interlock: InterlockConfig = InterlockConfig()
+    reasons: Reasons = Reasons()
+    """Codes that operators choose from when they decide."""
     quality: QualityReference | None = None
     """What the images are like when all is well; None: nothing is compared."""
 

@@ -39,12 +39,14 @@ from edge.daemon.changeover import own_bundle
 from edge.daemon.commander import Commander
 from edge.daemon.config import StationConfig
 from edge.daemon.deadline import TimedPipeline
+from edge.daemon.deciding import Decider
 from edge.daemon.guard import Guard
 from edge.daemon.inspector import Inspector
 from edge.daemon.interlock import Interlock
 from edge.daemon.life import Life
 from edge.daemon.loader import Loader, settle
 from edge.daemon.opening import image_rule, open_journal, refused_changeover, station_camera, station_recipe, wire_guard
+from edge.daemon.pause import Pause
 from edge.daemon.quality import QualityWatch
 from edge.daemon.recorder import Recorder
 from edge.daemon.schedule import Schedule
@@ -178,15 +180,19 @@ class Daemon:
             inspector, loader, store, trial, journal, life, judge,
             bundle=Path(config.bundle), recipe=config.recipe or "", retry_s=config.inference.retry_s,
         )  # fmt: skip
+        pause = Pause(inspector, journal, life, lambda: activator.bundle.digest)
         commander = Commander(
             server, journal, triggers, inspector, activator, life, shadow,
-            station=config.station, free_run=free_run, recipes=Path(config.recipes),
+            Decider(journal, self._line, life, config.reasons), pause,
+            station=config.station, free_run=free_run, recipes=Path(config.recipes), reasons=config.reasons,
         )  # fmt: skip
         if shadow:
             shadow.start()
         if not inspector.check("start").passed:
             trial.fail(inspector.blocked)
-        if config.trigger.start == "auto":
+        if pause.reason:
+            inspector.stop(pause.reason)
+        elif config.trigger.start == "auto":
             inspector.start()
         else:
             life.enter(State.INITIALIZED, "waits for the command start")

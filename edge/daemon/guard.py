@@ -35,6 +35,11 @@ class Guard:
         """Another bundle or recipe has taken over, and these are its known frames; what was wrong before is over."""
         self._interlock, self._parts, self._refused = interlock, {}, ""
 
+    def keep(self, interlock: Interlock, event: InterlockEvent) -> None:
+        """The same bundle and recipe with other thresholds: its frames were judged, known parts need not be again."""
+        self._interlock, self._frames = interlock, event.reason
+        self._schedule.done()
+
     def due(self) -> bool:
         """Whether it is time to judge them again."""
         return self._schedule.due()

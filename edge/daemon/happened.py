@@ -6,12 +6,19 @@ import logging
 import time
 from collections.abc import Callable
 
-from edge.contract.events import JudgeEvent, JudgeNews
+from edge.contract.events import Event, JudgeEvent, JudgeNews
 from edge.daemon.life import Life
 from edge.errors import JournalError
 from edge.journal.journal import Journal
 
 log = logging.getLogger(__name__)
+
+
+def note(journal: Journal, life: Life, event: Event) -> None:
+    """On the disk when this returns; the record thread publishes it. Raises JournalError."""
+    noted = journal.note(event)
+    log.info("%s", event)
+    life.events.put(noted)
 
 
 def tell(journal: Journal, life: Life, event: JudgeEvent, level: int = logging.INFO) -> None:

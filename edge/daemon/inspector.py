@@ -11,7 +11,7 @@ from typing import TypeVar
 
 from edge.camera import Camera
 from edge.contract.bundle import Bundle
-from edge.contract.events import ChangeoverEvent, Event, InterlockEvent, Occasion
+from edge.contract.events import ChangeoverEvent, Event, InterlockEvent, Occasion, ThresholdsEvent
 from edge.contract.recipe import Recipe
 from edge.contract.types import Inspection, Label, State
 from edge.daemon.guard import Guard
@@ -189,6 +189,20 @@ class Inspector:
         self._hand_on(judge.bundle)
         self._hand_on(ChangeoverEvent(recipe.name, before.name if before else "", judge.bundle.digest, configured))
         self._show_guard()
+        return event
+
+    def use_thresholds(self, judge: PartJudge, interlock: Interlock, change: ThresholdsEvent) -> InterlockEvent:
+        """The recipe in use with other thresholds, once its known frames are judged right. Of the line thread.
+
+        Where they are not, all stays as it was.
+        """
+        event = interlock.check(judge, "thresholds")
+        self._hand_on(event)
+        if event.passed:
+            self._pipeline.use(judge)
+            self._guard.keep(interlock, event)
+            self._hand_on(change)
+            self._show_guard()
         return event
 
     @property

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from edge.contract.quality import Quality
 from edge.contract.types import Inspection, State, Verdict
 from edge.journal.log import Noted
+from edge.wire.messages import DecidedFact
 
 log = logging.getLogger(__name__)
 
@@ -39,6 +40,17 @@ class Condition:
     """What is wrong though the station goes on, by name, for people."""
 
 
+@dataclass(frozen=True, slots=True)
+class DecisionNews:
+    """What stands on an inspection now, in the journal and to be published; `undone`: the decision taken back."""
+
+    inspection: str
+    said: DecidedFact | None
+    operator: str
+    changed_ns: int
+    undone: str = ""
+
+
 class Life:
     """Shared by all threads of the daemon; every method may be called from any of them."""
 
@@ -56,6 +68,8 @@ class Life:
         """Threads that will not end."""
         self.events: queue.SimpleQueue[Noted] = queue.SimpleQueue()
         """What happened, is in the journal, and is to be published."""
+        self.decisions: queue.SimpleQueue[DecisionNews] = queue.SimpleQueue()
+        """What operators decided, is in the journal, and is to be published."""
         self.ending = threading.Event()
         self.changed = threading.Event()
         """Set at each change of state, for whoever publishes it."""

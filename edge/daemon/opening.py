@@ -12,6 +12,7 @@ from edge.contract.events import InterlockEvent
 from edge.contract.recipe import Recipe
 from edge.daemon.changeover import last_changeover
 from edge.daemon.config import CameraConfig, JournalConfig, StationConfig, WireConfig
+from edge.daemon.thresholds import as_last_set
 from edge.inspection.recipes import read_recipe, recipe_file
 from edge.journal.images import ImageFormat, ImagePolicy, ImageRule
 from edge.journal.journal import Journal
@@ -40,7 +41,7 @@ def station_recipe(config: StationConfig, journal: Journal) -> Recipe | None:
     """
     configured, last = config.recipe or "", last_changeover(journal)[1]
     name = last.recipe if last and last.configured == configured else configured
-    return read_recipe(recipe_file(Path(config.recipes), name)) if name else None
+    return as_last_set(read_recipe(recipe_file(Path(config.recipes), name)), journal) if name else None
 
 
 def refused_changeover(journal: Journal) -> InterlockEvent | None:

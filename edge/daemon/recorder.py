@@ -96,6 +96,12 @@ class Recorder:
         while not self._life.events.empty():
             noted = self._life.events.get()
             self._publisher.event(noted.event, noted.happened_ns, bundle=noted.event.bundle)
+        while not self._life.decisions.empty():
+            news = self._life.decisions.get()
+            self._publisher.decision(
+                news.said, inspection=news.inspection, operator=news.operator, changed_ns=news.changed_ns,
+                undone=news.undone, bundle=self._bundle.digest,
+            )  # fmt: skip
 
     def _look_after_journal(self) -> None:
         self._journal.tidy()

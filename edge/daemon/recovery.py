@@ -9,9 +9,9 @@ from edge.contract.types import MapUnits
 from edge.journal.journal import Journal
 from edge.journal.reader import JournalReader
 from edge.journal.rows import Row, parse_id
-from edge.wire.answers import ReplayAnswer, Replayed
+from edge.wire.answers import ReplayAnswer, Replayed, WaitingAnswer
 from edge.wire.messages import ImageReference, MapShape, ResultHeader
-from edge.wire.requests import Replay
+from edge.wire.requests import Replay, Waiting
 
 STEP = 50
 """Rows that are read at once."""
@@ -41,6 +41,29 @@ def replay(journal: Journal, asked: Replay) -> ReplayAnswer | None:
         size += sum(row.map_units.nbytes for row in rows if asked.maps and row.map_units is not None)
         number = rows[-1].number
     return ReplayAnswer(results, more and reader.newest() > number, reader.boots_from(boot))
+
+
+def waiting(journal: Journal, asked: Waiting) -> WaitingAnswer | None:
+    """REVIEW parts that wait for a decision, oldest first; None when the journal has never had the boot of `after`.
+
+    The answer ends after `asked.limit` parts, or where its maps are large enough. Raises JournalError.
+    """
+    reader, number = journal.reader, 0
+    if asked.after:
+        boot, sequence = parse_id(asked.after) or ("", 0)
+        found = reader.number_before(boot, sequence)
+        if found is None:
+            return None
+        number = found
+    results: list[Replayed] = []
+    size = 0
+    for row in reader.waiting(number, limit=asked.limit):
+        results.append(_published(row, _reading(reader, row), maps=asked.maps))
+        number = row.number
+        size += row.map_units.nbytes if asked.maps and row.map_units is not None else 0
+        if size >= LARGEST_MAPS:
+            break
+    return WaitingAnswer(results, bool(reader.waiting(number, limit=1)), reader.count_waiting())
 
 
 def _reading(reader: JournalReader, row: Row) -> Reading | None:

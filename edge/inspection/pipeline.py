@@ -113,7 +113,10 @@ class Pipeline:
     ) -> Inspection:  # fmt: skip
         signal = Signal.REJECT if golden else judgement.signal
         try:
-            self._signal.send(sequence, signal, judgement.verdict)
+            if hold_ns := self._hold_ns(judgement.verdict, golden):
+                self._signal.hold(sequence, judgement.verdict, hold_ns)
+            else:
+                self._signal.send(sequence, signal, judgement.verdict)
         except TooLate as error:
             signal = Signal.REJECT
             if judgement.verdict is not Verdict.FAULT:
@@ -125,3 +128,9 @@ class Pipeline:
                 judgement = Judgement.fault(f"the signal could not be driven: {error}")
         recipe = self.judge.recipe
         return Inspection(self._boot_id, sequence, part, frame, judgement, signal, triggered_ns, recipe, golden)
+
+    def _hold_ns(self, verdict: Verdict, golden: Label | None) -> int:
+        """How long the line waits for a decision on this part; 0 where it does not."""
+        recipe = self.judge.recipe
+        held = recipe is not None and verdict is Verdict.REVIEW and not golden
+        return int((recipe.settings.hold_s or 0.0) * 1e9) if recipe and held else 0

@@ -13,21 +13,17 @@ import msgspec
 
 from edge.contract.events import Event
 from edge.contract.recipe import Recipe
-from edge.contract.types import Decision, plain
-from edge.errors import JournalError, UsageError
+from edge.contract.types import Signal, plain
+from edge.errors import JournalError
+from edge.journal.decisions import Wanted, write_decision, write_signal, write_withdrawal
 from edge.journal.failures import primary_code
 from edge.journal.images import ImageStore, StoredImage
 from edge.journal.log import Noted, write_event, write_shadowed
 from edge.journal.protect import mark
 from edge.journal.reader import JournalReader
 from edge.journal.retention import Bounds, Retention
-from edge.journal.rows import Decided, Entry, Recorded, Shadowed, decided, parse_id, values
+from edge.journal.rows import Decided, Entry, Recorded, Shadowed, values
 from edge.journal.schema import FILE, open_writer, transaction
-
-_BY_REQUEST = """
-    SELECT boot_id, sequence, decision, operator, reason AS decision_reason, request_id, decided_ns
-    FROM decisions WHERE request_id = ?
-"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,21 +86,20 @@ class Book:
         self.retention.added(len(rows), sum(image.size for image in images))
         return recorded
 
-    def decide(self, wanted: tuple[str, Decision, str, str, str]) -> Decided:
-        """See `Journal.decide`, whose arguments `wanted` are."""
-        inspection_id, decision, *_, request_id = wanted
+    def decide(self, wanted: Wanted) -> Decided:
+        """See `Journal.decide`."""
         with transaction(self._connection):
-            found = self._connection.execute(_BY_REQUEST, (request_id,)).fetchone()
-            if found:
-                return _same(decided(found), wanted)
-            key = self._key(inspection_id)
-            answer = Decided(*wanted, decided_ns=self._clock())
-            self._connection.execute(
-                "INSERT INTO decisions (request_id, boot_id, sequence, decision, operator, reason, decided_ns) "
-                "VALUES (?, ?, ?, ?, ?, ?, ?)",
-                (request_id, *key, decision.value, answer.operator, answer.reason, answer.decided_ns),
-            )
-        return answer
+            return write_decision(self._connection, wanted, self._clock())
+
+    def signalled(self, request_id: str, signal: Signal) -> None:
+        """See `Journal.signalled`."""
+        with transaction(self._connection):
+            write_signal(self._connection, request_id, signal)
+
+    def withdraw(self, decision: str, operator: str, request_id: str) -> Decided:
+        """See `Journal.withdraw`."""
+        with transaction(self._connection):
+            return write_withdrawal(self._connection, decision, operator, request_id, self._clock())
 
     def protect(self, inspections: Sequence[str], on: bool) -> None:
         """See `Journal.protect`."""
@@ -196,13 +191,6 @@ class Book:
         for image in images:
             self._images.remove(image)
 
-    def _key(self, inspection_id: str) -> tuple[str, int]:
-        key = parse_id(inspection_id)
-        query = "SELECT 1 FROM inspections WHERE boot_id = ? AND sequence = ?"
-        if key is None or self._connection.execute(query, key).fetchone() is None:
-            raise UsageError(f"no inspection {inspection_id!r} in the journal")
-        return key
-
 
 def _digest(settings: bytes) -> str:
     return sha256(settings).hexdigest() if settings else ""
@@ -210,11 +198,3 @@ def _digest(settings: bytes) -> str:
 
 def _insert(columns: Mapping[str, object]) -> str:
     return f"INSERT INTO inspections ({', '.join(columns)}) VALUES ({', '.join(f':{name}' for name in columns)})"
-
-
-def _same(earlier: Decided, wanted: tuple[str, Decision, str, str, str]) -> Decided:
-    """The earlier answer, if it answers what is asked now."""
-    inspection_id, decision, operator, reason, request_id = wanted
-    if earlier != Decided(inspection_id, decision, operator, reason, request_id, earlier.decided_ns):
-        raise UsageError(f"request {request_id!r} was already used, for another decision; send it with a new id")
-    return earlier

@@ -13,9 +13,10 @@ from typing import TypeVar
 
 from edge.contract.events import Event
 from edge.contract.lifetime import Closing
-from edge.contract.types import Decision, plain
+from edge.contract.types import Decision, Signal, plain
 from edge.journal.book import Book, Station
 from edge.journal.damage import set_aside, set_aside_before
+from edge.journal.decisions import Wanted
 from edge.journal.failures import is_damaged, is_full, journal_errors
 from edge.journal.folder import FolderLock, make_folder
 from edge.journal.log import Noted
@@ -139,15 +140,35 @@ class Journal(Closing):
         with self._guard, journal_errors(self.folder / FILE):
             self._insist(lambda: self._book.compare(found), self._make_room)
 
-    def decide(self, inspection_id: str, decision: Decision, operator: str, reason: str, request_id: str) -> Decided:
+    def decide(
+        self, inspection_id: str, decision: Decision, operator: str, reason: str, request_id: str,
+        *, code: str = "", replaces: str | None = None,
+    ) -> Decided:  # fmt: skip
         """Adds an operator's decision, on the disk when this returns; the latest one on an inspection counts.
 
-        The same request again gives the same answer and adds nothing. Raises UsageError when no inspection has
-        that id, or when `request_id` was used for another decision; JournalError when it cannot be written.
+        `replaces` is the request id of the decision that the operator knew to stand, empty for none; None: whatever
+        stands. The same request again gives the same answer and adds nothing. Raises UsageError when no inspection has
+        that id, or when `request_id` was used for another decision; DecidedMeanwhile when another one stands than
+        `replaces`; JournalError when it cannot be written.
         """
-        wanted = (inspection_id, decision, plain(operator), plain(reason), request_id)
+        wanted = Wanted(inspection_id, decision, plain(operator), plain(reason), request_id, plain(code), replaces)
         with self._guard, journal_errors(self.folder / FILE):
             return self._insist(lambda: self._book.decide(wanted), self._make_room)
+
+    def signalled(self, request_id: str, signal: Signal) -> None:
+        """Keeps what a decision, by its request id, told the line. Raises JournalError."""
+        with self._guard, journal_errors(self.folder / FILE):
+            self._insist(lambda: self._book.signalled(request_id, signal), self._make_room)
+
+    def withdraw(self, decision: str, operator: str, request_id: str) -> Decided:
+        """Takes back the decision of that request id: the one before it stands again, or none does.
+
+        Both stay on record. The same request again gives the same answer. Raises UsageError when there is no such
+        decision, or `request_id` was used for something else; DecidedMeanwhile when it does not stand;
+        JournalError when it cannot be written.
+        """
+        with self._guard, journal_errors(self.folder / FILE):
+            return self._insist(lambda: self._book.withdraw(decision, plain(operator), request_id), self._make_room)
 
     def find(self, inspection_id: str) -> Row | None:
         """See `JournalReader.find`."""

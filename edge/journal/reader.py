@@ -11,6 +11,7 @@ from pathlib import Path
 
 from edge.contract.lifetime import Closing
 from edge.errors import JournalError
+from edge.journal.decisions import BY_INSPECTION
 from edge.journal.failures import journal_errors
 from edge.journal.log import COUNTS, DISAGREEMENTS, EVENTS, Disagreement, Noted, ShadowCount, noted
 from edge.journal.rows import Decided, Row, decided, parse_id, row
@@ -19,25 +20,25 @@ from edge.journal.schema import FILE, open_reader
 PAGE = 500
 FOR_EVER = (1 << 63) - 1
 _ROWS = """
-    SELECT i.*, b.station, d.decision, d.operator, d.reason AS decision_reason, d.request_id, d.decided_ns
+    SELECT i.*, b.station, d.decision, d.operator, d.reason AS decision_reason, d.request_id, d.decided_ns, d.code,
+        d.signal AS decision_signal
     FROM inspections AS i
     JOIN boots AS b USING (boot_id)
     LEFT JOIN decisions AS d ON d.number =
-        (SELECT max(number) FROM decisions WHERE boot_id = i.boot_id AND sequence = i.sequence)
+        (SELECT max(number) FROM standing WHERE boot_id = i.boot_id AND sequence = i.sequence)
 """
-_DECISIONS = """
-    SELECT boot_id, sequence, decision, operator, reason AS decision_reason, request_id, decided_ns
-    FROM decisions WHERE boot_id = ? AND sequence = ? ORDER BY number
+_WAITS = """
+    i.verdict = 'review'
+    AND NOT EXISTS (SELECT 1 FROM standing AS d WHERE d.boot_id = i.boot_id AND d.sequence = i.sequence)
 """
 _LAST_UP_TO = "SELECT number FROM inspections WHERE boot_id = ? AND sequence <= ? ORDER BY sequence DESC LIMIT 1"
 _FIRST_OF_BOOT = "SELECT number FROM inspections WHERE boot_id = ? ORDER BY sequence LIMIT 1"
 _FIRST_AFTER_BOOT = """
     SELECT number FROM inspections JOIN boots AS b USING (boot_id) WHERE b.rowid > ? ORDER BY number LIMIT 1
 """
-_TOTALS = """
+_TOTALS = f"""
     SELECT sum(protected_ns IS NOT NULL) AS protected,
-        sum(verdict = 'review' AND NOT EXISTS
-            (SELECT 1 FROM decisions AS d WHERE d.boot_id = i.boot_id AND d.sequence = i.sequence)) AS waiting,
+        sum({_WAITS}) AS waiting,
         sum(image_path IS NOT NULL AND image_removed_ns IS NULL) AS images,
         sum(CASE WHEN image_removed_ns IS NULL THEN image_bytes END) AS image_bytes
     FROM inspections AS i
@@ -97,9 +98,18 @@ class JournalReader(Closing):
         return int(self._read("SELECT count(*) FROM inspections")[0][0])
 
     def decisions(self, inspection_id: str) -> list[Decided]:
-        """All decisions on one inspection, oldest first; the last one counts."""
+        """All decisions on one inspection, oldest first; the last one that nobody took back counts."""
         key = parse_id(inspection_id)
-        return [decided(each) for each in self._read(_DECISIONS, *key)] if key else []
+        return [decided(each) for each in self._read(BY_INSPECTION, *key)] if key else []
+
+    def waiting(self, after_number: int = 0, *, limit: int = 100) -> list[Row]:
+        """Up to `limit` REVIEW inspections that wait for a decision, oldest first, those after a row number."""
+        where = f"WHERE {_WAITS} AND i.number > ? ORDER BY i.number LIMIT ?"
+        return [row(each) for each in self._read(f"{_ROWS} {where}", after_number, limit)]
+
+    def count_waiting(self) -> int:
+        """How many inspections wait for a decision."""
+        return int(self._read(f"SELECT count(*) FROM inspections AS i WHERE {_WAITS}")[0][0])
 
     def events(self, kind: str = "", *, last: int = 1000) -> list[Noted]:
         """What happened beside inspections, oldest first, over all boots; of one kind where named."""

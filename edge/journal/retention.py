@@ -22,7 +22,7 @@ _PAGES = ("page_count", "freelist_count", "page_size")
 
 _FREE = """
     protected_ns IS NULL AND (verdict <> 'review' OR EXISTS
-        (SELECT 1 FROM decisions AS d WHERE d.boot_id = i.boot_id AND d.sequence = i.sequence))
+        (SELECT 1 FROM standing AS d WHERE d.boot_id = i.boot_id AND d.sequence = i.sequence))
 """
 _KEPT = "image_path IS NOT NULL AND image_removed_ns IS NULL"
 _STUCK = "and all that is left waits for a decision or is protected; decide, unprotect, or allow more"

@@ -54,7 +54,11 @@ class Recorded:
 
 @dataclass(frozen=True, slots=True)
 class Decided:
-    """An operator's decision that is on the disk. `decided_ns` is Unix time in nanoseconds."""
+    """An operator's decision that is on the disk. Times are Unix, in nanoseconds.
+
+    `code` is one of the station's reasons, `reason` free text; both may be empty. `signal` is what it told the line,
+    None where the line did not wait for it. `withdrawn_by` took it back; empty while it stands.
+    """
 
     inspection_id: str
     decision: Decision
@@ -62,6 +66,10 @@ class Decided:
     reason: str
     request_id: str
     decided_ns: int
+    code: str = ""
+    signal: Signal | None = None
+    withdrawn_by: str = ""
+    withdrawn_ns: int | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -224,7 +232,8 @@ def _row(found: sqlite3.Row) -> Row:
 
 
 def decided(found: sqlite3.Row) -> Decided:
-    """A line of the table `decisions`, its columns named as in the reading query."""
+    """A line of the table `decisions`, its columns named as in the reading query; with its withdrawal, if asked for."""
+    withdrawn = "withdrawn_ns" in found.keys()  # noqa: SIM118
     return Decided(
         inspection_id=f"{found['boot_id']}-{found['sequence']}",
         decision=Decision(found["decision"]),
@@ -232,6 +241,10 @@ def decided(found: sqlite3.Row) -> Decided:
         reason=found["decision_reason"],
         request_id=found["request_id"],
         decided_ns=found["decided_ns"],
+        code=found["code"],
+        signal=Signal(found["decision_signal"]) if found["decision_signal"] else None,
+        withdrawn_by=(found["withdrawn_by"] or "") if withdrawn else "",
+        withdrawn_ns=found["withdrawn_ns"] if withdrawn else None,
     )
 
 

@@ -131,7 +131,24 @@ happens beside inspections, and what a shadow bundle said of the same frames.
 or 'dropped' where it had no time; `disagreements` go with their inspections, the counts stay.
 """
 
-MIGRATIONS: tuple[tuple[str, ...], ...] = (_FIRST, _RETENTION, _KIND, _FOURTH)
+_FIFTH = (
+    "ALTER TABLE decisions ADD COLUMN code TEXT NOT NULL DEFAULT ''",
+    "ALTER TABLE decisions ADD COLUMN signal TEXT",
+    """CREATE TABLE withdrawals (
+        decision     INTEGER NOT NULL PRIMARY KEY REFERENCES decisions (number) ON DELETE CASCADE,
+        request_id   TEXT NOT NULL UNIQUE,
+        operator     TEXT NOT NULL,
+        withdrawn_ns INTEGER NOT NULL
+    ) STRICT""",
+    "CREATE VIEW standing AS SELECT * FROM decisions WHERE number NOT IN (SELECT decision FROM withdrawals)",
+    "CREATE INDEX reviews ON inspections (number) WHERE verdict = 'review'",
+)
+"""Why an operator decided, what of that reached the line, and which decisions were taken back; none is ever changed.
+
+Of the decisions in `standing` the latest on an inspection counts.
+"""
+
+MIGRATIONS: tuple[tuple[str, ...], ...] = (_FIRST, _RETENTION, _KIND, _FOURTH, _FIFTH)
 """Statements that lead from schema n to n + 1; a published one is never changed."""
 SCHEMA = len(MIGRATIONS)
 

@@ -6,12 +6,13 @@ import heapq
 import logging
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 
 from edge.contract.types import Signal, Verdict
 from edge.errors import SignalError, TooLate
+from edge.line.held import Held, HeldParts, Part
 from edge.line.outputs import Output, Outputs, Told
 from edge.line.panel import Panel
 from edge.line.signal import LineSignal
@@ -48,16 +49,6 @@ class Timing:
     beat_ns: int = 500_000_000
 
 
-@dataclass(slots=True)
-class _Part:
-    deadline_ns: int
-    due_ns: int | None
-    """When it is at the gate; None: its verdict is all that it waits for."""
-    accept: bool = False
-    late: bool = False
-    """Its deadline has passed without a verdict."""
-
-
 class Gate(LineSignal):
     """Drives the outputs. Parts on their way to the gate wait in a queue, and each gets its own signal there.
 
@@ -82,19 +73,26 @@ class Gate(LineSignal):
     def _begin(self) -> None:
         self._ending = False
         self._panel = Panel(self._outputs, self._timing.pulse_ns, self._timing.beat_ns)
-        self._unjudged: dict[int, _Part] = {}
+        self._unjudged: dict[int, Part] = {}
         """By sequence."""
         self._deadlines: list[tuple[int, int]] = []
         """(deadline, sequence) as a heap; of parts that have their verdict too."""
-        self._on_their_way: list[tuple[int, int, _Part]] = []
+        self._on_their_way: list[tuple[int, int, Part]] = []
         """(due, order, part) as a heap."""
         self._order = 0
+        self._held = HeldParts()
         self._seen = Health(ready=False, error=False, alive=False)
 
     @property
     def trouble(self) -> str:
         """What cannot be driven at this moment, empty when all can."""
         return self._panel.trouble or self._outputs.trouble
+
+    @property
+    def held(self) -> dict[int, float]:
+        """See `LineSignal.held`."""
+        with self._wake:
+            return self._held.left_s(time.monotonic_ns())
 
     def _do_open(self) -> None:
         self._begin()
@@ -113,6 +111,7 @@ class Gate(LineSignal):
 
     def _do_expect(self, sequence: int, triggered_ns: int, deadline_ns: int) -> None:
         with self._wake:
+            self._let_go_before_next()
             part = self._send_off(triggered_ns, deadline_ns)
             self._unjudged[sequence] = part
             heapq.heappush(self._deadlines, (part.deadline_ns, sequence))
@@ -120,32 +119,71 @@ class Gate(LineSignal):
 
     def _do_pass_over(self, triggered_ns: int) -> None:
         with self._wake:
+            self._let_go_before_next()
             if self._send_off(triggered_ns, triggered_ns).due_ns is None:
                 self._reject_now()
             self._show()
 
     def _do_send(self, sequence: int, accept: bool, verdict: Verdict) -> None:
+        self._judged(sequence, accept, verdict, 0)
+
+    def _do_hold(self, sequence: int, verdict: Verdict, hold_ns: int) -> None:
+        self._judged(sequence, False, verdict, hold_ns)
+
+    def _judged(self, sequence: int, accept: bool, verdict: Verdict, hold_ns: int) -> None:
         with self._wake:
             part = self._unjudged.pop(sequence, None)
             refusal = self._refusal(sequence, part)
             if refusal:
                 accept, verdict = False, Verdict.FAULT
             try:
-                self._outputs.tell(Told(sequence, verdict, Signal.ACCEPT if accept else Signal.REJECT))
-                self._decide(part, accept)
-            except SignalError:
-                self._decide(part, False)
-                raise
+                if part and hold_ns and not refusal:
+                    self._held.put(sequence, part, verdict, time.monotonic_ns() + hold_ns)
+                else:
+                    self._say(sequence, part, accept, verdict)
             finally:
                 self._show()
             if refusal:
                 raise refusal
 
-    def _refusal(self, sequence: int, part: _Part | None) -> SignalError | None:
+    def _do_release(self, sequence: int, accept: bool) -> Signal | None:
+        with self._wake:
+            if (held := self._held.take(sequence)) is None:
+                return None
+            accept = accept and self._refusal(sequence, held.part, judged=True) is None
+            try:
+                self._say(sequence, held.part, accept, held.verdict)
+            except SignalError:
+                accept = False  # kept, and told by the next `send`
+            finally:
+                self._show()
+            return Signal.ACCEPT if accept else Signal.REJECT
+
+    def _let_go(self, gone: Sequence[tuple[int, Held]]) -> None:
+        """Parts that nobody decided on in time."""
+        for sequence, held in gone:
+            with suppress(SignalError):
+                self._say(sequence, held.part, False, held.verdict)
+
+    def _let_go_before_next(self) -> None:
+        """Without a way to a gate the next pulse is the next part's."""
+        if not self._timing.delay_ns:
+            self._let_go(self._held.take_all())
+
+    def _say(self, sequence: int, part: Part | None, accept: bool, verdict: Verdict) -> None:
+        """The line learns what a part is. Raises SignalError: the part is rejected."""
+        try:
+            self._outputs.tell(Told(sequence, verdict, Signal.ACCEPT if accept else Signal.REJECT))
+            self._decide(part, accept)
+        except SignalError:
+            self._decide(part, False)
+            raise
+
+    def _refusal(self, sequence: int, part: Part | None, *, judged: bool = False) -> SignalError | None:
         """Why this part cannot be accepted, whatever its verdict; None when it can."""
         if part is None:
             return SignalError(f"part {sequence} was not expected at the gate, or was told before")
-        if (over_ns := time.monotonic_ns() - part.deadline_ns) > 0:
+        if not judged and (over_ns := time.monotonic_ns() - part.deadline_ns) > 0:
             self._give_up(part)
             return TooLate(f"the verdict came {over_ns / 1e6:.0f} ms after its deadline")
         if self._thread is None or not self._thread.is_alive():
@@ -153,24 +191,24 @@ class Gate(LineSignal):
         trouble = self._panel.take_trouble() or self._outputs.trouble
         return SignalError(trouble) if trouble else None
 
-    def _decide(self, part: _Part | None, accept: bool) -> None:
+    def _decide(self, part: Part | None, accept: bool) -> None:
         """The verdict takes effect: at the gate, or now. The reject of a part that was late is out already."""
         if part is not None and part.due_ns is not None:
             part.accept = accept
         elif part is None or not part.late:
             self._panel.pulse(accept)
 
-    def _send_off(self, triggered_ns: int, deadline_ns: int) -> _Part:
+    def _send_off(self, triggered_ns: int, deadline_ns: int) -> Part:
         """A part begins its way; one that has a gate is to be judged before it gets there."""
         if not self._timing.delay_ns:
-            return _Part(deadline_ns, None)
+            return Part(deadline_ns, None)
         due_ns = triggered_ns + self._timing.delay_ns
-        part = _Part(min(deadline_ns, due_ns), due_ns)
+        part = Part(min(deadline_ns, due_ns), due_ns)
         self._order += 1
         heapq.heappush(self._on_their_way, (due_ns, self._order, part))
         return part
 
-    def _give_up(self, part: _Part) -> None:
+    def _give_up(self, part: Part) -> None:
         if not part.late:
             part.late = True
             if part.due_ns is None:
@@ -180,7 +218,7 @@ class Gate(LineSignal):
         with suppress(SignalError):  # kept, and told by the next `send`
             self._panel.pulse(False)
 
-    def _arrive(self, part: _Part, due_ns: int) -> None:
+    def _arrive(self, part: Part, due_ns: int) -> None:
         """A part is at the gate, unless another one is there by now."""
         now_ns, accept = time.monotonic_ns(), part.accept
         followed = bool(self._on_their_way) and self._on_their_way[0][0] <= now_ns
@@ -208,7 +246,9 @@ class Gate(LineSignal):
                 self._give_up(part)
         while self._on_their_way and self._on_their_way[0][0] <= now_ns:
             due_ns, _, part_there = heapq.heappop(self._on_their_way)
+            self._let_go(self._held.take_part(part_there))
             self._arrive(part_there, due_ns)
+        self._let_go(self._held.take_over_due(now_ns))
         self._seen = self._health()
         self._panel.advance(now_ns, alive=self._seen.alive)
         self._show(wake=False)
@@ -224,7 +264,7 @@ class Gate(LineSignal):
         bad = late or bool(self.trouble)
         self._panel.show(
             {
-                Output.BUSY: any(not part.late for part in self._unjudged.values()),
+                Output.BUSY: bool(self._held) or any(not part.late for part in self._unjudged.values()),
                 Output.READY: self._seen.ready and not bad,
                 Output.ERROR: self._seen.error or bad,
             }

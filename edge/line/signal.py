@@ -43,6 +43,28 @@ class LineSignal(Device):
             raise SignalError("the line signal is closed; open it before sending")
         self._do_send(sequence, signal is Signal.ACCEPT, verdict)
 
+    def hold(self, sequence: int, verdict: Verdict, hold_ns: int) -> None:
+        """An expected part waits at the line for `release`, which says what it is; returns at once.
+
+        It is rejected after `hold_ns`; when it comes to its gate, where that is before; and where there is no way to a
+        gate, when the next part is expected. Raises as `send` does: the part is then rejected.
+        """
+        if not self._is_open:
+            raise SignalError("the line signal is closed; open it before sending")
+        self._do_hold(sequence, verdict, hold_ns)
+
+    def release(self, sequence: int, signal: Signal) -> Signal | None:
+        """Says what was decided on a part that is held: once, for then it is not held any more.
+
+        Gives what the line got: reject also where accept cannot be driven; None where the part is not held.
+        """
+        return self._do_release(sequence, signal is Signal.ACCEPT) if self._is_open else None
+
+    @property
+    def held(self) -> dict[int, float]:
+        """Parts that are held, by sequence, and seconds that each may still wait at most."""
+        return {}
+
     @property
     def trouble(self) -> str:
         """What is wrong with it at this moment; empty when nothing is known."""
@@ -55,6 +77,14 @@ class LineSignal(Device):
     @abstractmethod
     def _do_pass_over(self, triggered_ns: int) -> None:
         """As `pass_over`; the signal is open."""
+
+    def _do_hold(self, sequence: int, verdict: Verdict, _hold_ns: int) -> None:
+        """As `hold`; the signal is open. One that cannot hold rejects at once."""
+        self._do_send(sequence, False, verdict)
+
+    def _do_release(self, _sequence: int, _accept: bool) -> Signal | None:
+        """As `release`; the signal is open."""
+        return None
 
     @abstractmethod
     def _do_send(self, sequence: int, accept: bool, verdict: Verdict) -> None:

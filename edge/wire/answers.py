@@ -6,10 +6,12 @@ from typing import Any
 
 import msgspec
 
+from edge.contract.cam import Thresholds
 from edge.contract.quality import Quality
-from edge.contract.types import Decision, State, Verdict
+from edge.contract.reasons import Reasons
+from edge.contract.types import State, Verdict
 from edge.errors import WireError
-from edge.wire.messages import Count, ResultHeader
+from edge.wire.messages import Count, DecidedFact, ResultHeader
 
 
 class ShadowAnswer(msgspec.Struct, frozen=True):
@@ -20,6 +22,13 @@ class ShadowAnswer(msgspec.Struct, frozen=True):
     judged: Count
     disagreements: Count
     dropped: Count
+
+
+class HeldAnswer(msgspec.Struct, frozen=True):
+    """A part that the line holds until somebody decides, for `left_s` seconds at most."""
+
+    inspection: str
+    left_s: float
 
 
 class StatusAnswer(msgspec.Struct, frozen=True):
@@ -43,10 +52,15 @@ class StatusAnswer(msgspec.Struct, frozen=True):
     faults: dict[str, str]
     shadow: ShadowAnswer | None
     uptime_s: float
+    reasons: Reasons = Reasons()
+    """What `code` of a decision may be."""
+    thresholds: Thresholds | None = None
+    """Those that apply now."""
+    held: list[HeldAnswer] = []
 
 
 class StateAnswer(msgspec.Struct, frozen=True):
-    """Of `start` and `stop`."""
+    """Of `start`, `stop`, `pause` and `resume`."""
 
     state: State
 
@@ -88,15 +102,43 @@ class GoldenAnswer(msgspec.Struct, frozen=True):
     wrong: list[str]
 
 
-class DecideAnswer(msgspec.Struct, frozen=True):
+class DecideAnswer(DecidedFact, frozen=True):
     """The decision as it is on the disk."""
 
-    inspection_id: str
-    decision: Decision
-    operator: str
-    reason: str
-    request_id: str
-    decided_ns: int
+
+class DecisionAnswer(DecidedFact, frozen=True, kw_only=True):
+    """One decision of an inspection's history; `withdrawn_by` took it back, and is empty while nobody has."""
+
+    withdrawn_by: str = ""
+    withdrawn_ns: int | None = None
+
+
+class UndoAnswer(msgspec.Struct, frozen=True):
+    """What stands on the inspection now that a decision was taken back; None: nothing, a REVIEW part waits again."""
+
+    inspection: str
+    said: DecidedFact | None
+
+
+class DecisionsAnswer(msgspec.Struct, frozen=True):
+    """All that was decided on an inspection, oldest first; the last one that nobody took back counts."""
+
+    inspection: str
+    decisions: list[DecisionAnswer]
+
+
+class ThresholdAnswer(msgspec.Struct, frozen=True):
+    """The recipe and the thresholds that apply to it now."""
+
+    recipe: str
+    thresholds: Thresholds
+
+
+class ProtectAnswer(msgspec.Struct, frozen=True):
+    """Whether the inspection is protected now."""
+
+    inspection: str
+    protected: bool
 
 
 class Replayed(msgspec.Struct, frozen=True):
@@ -117,6 +159,17 @@ class ReplayAnswer(msgspec.Struct, frozen=True):
     boots: list[str]
 
 
+class WaitingAnswer(msgspec.Struct, frozen=True):
+    """Parts that wait for a decision, oldest first. `more`: there are further ones after the last of them.
+
+    `total`: how many wait in all.
+    """
+
+    results: list[Replayed]
+    more: bool
+    total: Count
+
+
 ANSWERS: dict[str, type[msgspec.Struct]] = {
     "status": StatusAnswer,
     "start": StateAnswer,
@@ -127,7 +180,14 @@ ANSWERS: dict[str, type[msgspec.Struct]] = {
     "changeover": ChangeoverAnswer,
     "interlock": InterlockAnswer,
     "golden": GoldenAnswer,
+    "pause": StateAnswer,
+    "resume": StateAnswer,
+    "threshold": ThresholdAnswer,
+    "protect": ProtectAnswer,
     "decide": DecideAnswer,
+    "undo": UndoAnswer,
+    "waiting": WaitingAnswer,
+    "decisions": DecisionsAnswer,
     "replay": ReplayAnswer,
 }
 """By the command's name."""

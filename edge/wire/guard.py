@@ -10,7 +10,24 @@ import zmq
 from edge.contract.lifetime import Closing
 from edge.wire.allowed import AllowList, Role
 from edge.wire.keys import ClientKeys, WireKey
-from edge.wire.requests import Changeover, Command, Decide, Golden, Interlock, Replay, Start, Status, Stop, Trigger
+from edge.wire.requests import (
+    Changeover,
+    Command,
+    Decide,
+    Decisions,
+    Golden,
+    Interlock,
+    Pause,
+    Protect,
+    Replay,
+    Resume,
+    Start,
+    Status,
+    Stop,
+    Trigger,
+    Undo,
+    Waiting,
+)
 
 log = logging.getLogger(__name__)
 
@@ -18,10 +35,16 @@ DOMAIN = b"okng"
 NEEDED: dict[type[Command], Role] = {
     Status: Role.VIEWER,
     Replay: Role.VIEWER,
+    Waiting: Role.VIEWER,
+    Decisions: Role.VIEWER,
     Start: Role.OPERATOR,
     Stop: Role.OPERATOR,
+    Pause: Role.OPERATOR,
+    Resume: Role.OPERATOR,
     Trigger: Role.OPERATOR,
     Decide: Role.OPERATOR,
+    Undo: Role.OPERATOR,
+    Protect: Role.OPERATOR,
     Changeover: Role.OPERATOR,
     Interlock: Role.OPERATOR,
     Golden: Role.OPERATOR,

@@ -16,7 +16,7 @@ from edge.contract.events import Event
 from edge.contract.quality import Quality
 from edge.contract.recipe import NamedRegion
 from edge.contract.statistics import Point
-from edge.contract.types import Label, LookResult, MapUnits, Signal, State, Verdict
+from edge.contract.types import Decision, Label, LookResult, MapUnits, Signal, State, Verdict
 from edge.errors import WireError
 
 SCHEMA = 1
@@ -35,6 +35,7 @@ class Topic(StrEnum):
     STATE = "state"
     STATISTICS = "statistics"
     EVENT = "event"
+    DECISION = "decision"
 
 
 class Header(msgspec.Struct, frozen=True, kw_only=True):
@@ -144,11 +145,43 @@ class StatisticsHeader(Header, frozen=True, kw_only=True):
     point: Point
 
 
+class DecidedFact(msgspec.Struct, frozen=True, kw_only=True):
+    """A decision as it is on the disk.
+
+    `code` and `reason` say why, where they are not empty. `signal` is what it told the line; None where the line did
+    not wait for it.
+    """
+
+    inspection_id: str
+    decision: Decision
+    operator: str
+    reason: str
+    request_id: str
+    decided_ns: int
+    code: str = ""
+    signal: Signal | None = None
+
+
 class EventHeader(Header, frozen=True, kw_only=True):
     """Something happened beside inspections; `happened_ns` is when it was journaled."""
 
     happened_ns: int
     event: Event
+
+
+class DecisionHeader(Header, frozen=True, kw_only=True):
+    """What operators decided on an inspection has changed: `said` is the decision that stands now, None: there is none.
+
+    `changed_ns` is when that was journaled. `undone` is the request id of the decision that was taken back, empty
+    where one was made.
+    """
+
+    inspection: str
+    said: DecidedFact | None
+    undone: str
+    operator: str
+    """Who made it, or took it back."""
+    changed_ns: int
 
 
 HEADERS: dict[Topic, type[Header]] = {
@@ -158,6 +191,7 @@ HEADERS: dict[Topic, type[Header]] = {
     Topic.STATE: StateHeader,
     Topic.STATISTICS: StatisticsHeader,
     Topic.EVENT: EventHeader,
+    Topic.DECISION: DecisionHeader,
 }
 """The second frame, by topic."""
 
@@ -202,7 +236,14 @@ class EventMessage:
     header: EventHeader
 
 
-Message = ResultMessage | ImageMessage | StateMessage | StatisticsMessage | EventMessage
+@dataclass(frozen=True, slots=True)
+class DecisionMessage:
+    """Topic `decision`."""
+
+    header: DecisionHeader
+
+
+Message = ResultMessage | ImageMessage | StateMessage | StatisticsMessage | EventMessage | DecisionMessage
 
 _Header = TypeVar("_Header", bound=Header)
 
@@ -225,6 +266,8 @@ def encode_message(message: Message) -> list[bytes]:
             return [b"statistics", header]
         case EventMessage():
             return [b"event", header]
+        case DecisionMessage():
+            return [b"decision", header]
 
 
 def decode_message(frames: Sequence[bytes]) -> Message:
@@ -274,6 +317,10 @@ def _event(frames: Sequence[bytes]) -> EventMessage:
     return EventMessage(_decode(frames[1], EventHeader))
 
 
+def _decision(frames: Sequence[bytes]) -> DecisionMessage:
+    return DecisionMessage(_decode(frames[1], DecisionHeader))
+
+
 _READERS: dict[bytes, tuple[Callable[[Sequence[bytes]], Message], int]] = {
     b"result": (_result, 3),
     b"verdict": (_verdict, 2),
@@ -281,6 +328,7 @@ _READERS: dict[bytes, tuple[Callable[[Sequence[bytes]], Message], int]] = {
     b"state": (_state, 2),
     b"statistics": (_statistics, 2),
     b"event": (_event, 2),
+    b"decision": (_decision, 2),
 }
 
 

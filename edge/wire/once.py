@@ -7,7 +7,7 @@ from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from edge.wire.requests import Command, Replay, Request, Status
+from edge.wire.requests import Command, Query, Request
 
 REMEMBERED = 500
 """Commands that are remembered; a request has at most 16 KiB."""
@@ -33,7 +33,7 @@ class Known:
 class Once:
     """What was done, by client and request id. Belongs to one thread.
 
-    What only asks (`status`, `replay`) is done anew each time, and so is what was refused.
+    What only asks (`Query`) is done anew each time, and so is what was refused.
     """
 
     def __init__(self) -> None:
@@ -41,7 +41,7 @@ class Once:
 
     def known(self, request: Request) -> Known | None:
         """The command that came before under the client's same request id; None when this is the first: it begins."""
-        if isinstance(request.command, Status | Replay):
+        if isinstance(request.command, Query):
             return None
         key = (request.user, request.request_id)
         if found := self._known.get(key):

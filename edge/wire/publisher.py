@@ -23,6 +23,9 @@ from edge.wire.addresses import is_tcp
 from edge.wire.guard import Guard
 from edge.wire.messages import (
     Counters,
+    DecidedFact,
+    DecisionHeader,
+    DecisionMessage,
     EventHeader,
     EventMessage,
     ImageHeader,
@@ -227,6 +230,17 @@ class Publisher(Closing):
             event=event,
         )
         self._send(encode_message(EventMessage(header)))
+
+    def decision(
+        self, said: DecidedFact | None, *, inspection: str, operator: str, changed_ns: int, undone: str = "",
+        bundle: str,
+    ) -> None:  # fmt: skip
+        """Publishes what stands on an inspection now, once the journal has it. Raises WireError."""
+        header = DecisionHeader(
+            **self._beside_results(Topic.DECISION, bundle),
+            inspection=inspection, said=said, undone=undone, operator=operator, changed_ns=changed_ns,
+        )  # fmt: skip
+        self._send(encode_message(DecisionMessage(header)))
 
     def _beside_results(self, topic: Topic, bundle: str) -> dict[str, Any]:
         """What every message says that is about no inspection of its own; it stands where the last result did."""

@@ -6,10 +6,11 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Annotated, Any
+from typing import Annotated, Any, get_args
 
 import msgspec
 
+from edge.contract.cam import Thresholds
 from edge.contract.settings import RecipeName
 from edge.contract.types import Decision, Label, plain
 from edge.errors import WireError
@@ -26,6 +27,7 @@ Part = Annotated[str, msgspec.Meta(max_length=200, pattern=r"^[^\x00-\x1f\x7f]*\
 FilePath = Annotated[str, msgspec.Meta(min_length=1, max_length=1000, pattern=r"^[^\x00-\x1f\x7f]*\Z")]
 RequestId = Annotated[str, msgspec.Meta(min_length=1, max_length=64, pattern=r"^[A-Za-z0-9._:-]+\Z")]
 _ID = r"^[0-9a-f]{8}-[0-9]{1,18}\Z"
+Code = Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z0-9_-]{0,40}\Z")]
 InspectionId = Annotated[str, msgspec.Meta(pattern=_ID)]
 
 
@@ -41,6 +43,7 @@ class ErrorCode(StrEnum):
     UNKNOWN_INSPECTION = "unknown_inspection"
     WRONG_STATE = "wrong_state"
     BUSY = "busy"
+    DECIDED = "decided"
     FORBIDDEN = "forbidden"
     BAD_BUNDLE = "bad_bundle"
     BAD_RECIPE = "bad_recipe"
@@ -67,12 +70,70 @@ class Trigger(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_field
 
 
 class Decide(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_field="name", tag="decide"):
-    """An operator's decision on an inspection."""
+    """An operator's decision on an inspection. `code` is one of the station's reasons, `reason` free text.
+
+    `replaces`: the request id of the decision that the operator knew to stand, empty for none; None: whatever stands.
+    """
 
     inspection: InspectionId
     decision: Decision
     operator: Name
     reason: Text = ""
+    code: Code = ""
+    replaces: Annotated[str, msgspec.Meta(max_length=64, pattern=r"^[A-Za-z0-9._:-]*\Z")] | None = None
+
+
+class Undo(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_field="name", tag="undo"):
+    """Takes back the decision that was made under this request id, as long as it stands."""
+
+    decision: RequestId
+    operator: Name
+
+
+class Pause(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_field="name", tag="pause"):
+    """Inspect no more until `Resume`, over restarts too."""
+
+    operator: Name
+    reason: Text = ""
+
+
+class Resume(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_field="name", tag="resume"):
+    """Go on after `Pause`."""
+
+    operator: Name
+
+
+class SetThresholds(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_field="name", tag="threshold"):
+    """Other thresholds for the recipe in use, once the known frames are judged right by them."""
+
+    thresholds: Thresholds
+    operator: Name
+    reason: Text = ""
+
+
+class Protect(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_field="name", tag="protect"):
+    """Keeps an inspection and its image whatever the journal's bounds are; `on` false ends that."""
+
+    inspection: InspectionId
+    operator: Name
+    on: bool = True
+
+
+class Waiting(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_field="name", tag="waiting"):
+    """REVIEW parts that nobody has decided, oldest first, over all boots: those after `after`, if given.
+
+    `maps`: with their maps.
+    """
+
+    after: Annotated[str, msgspec.Meta(pattern=r"^([0-9a-f]{8}-[0-9]{1,18})?\Z")] = ""
+    limit: Annotated[int, msgspec.Meta(ge=1, le=200)] = 50
+    maps: bool = True
+
+
+class Decisions(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_field="name", tag="decisions"):
+    """All that was decided on one inspection."""
+
+    inspection: InspectionId
 
 
 class Load(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_field="name", tag="load"):
@@ -112,10 +173,15 @@ class Replay(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_field=
     maps: bool = True
 
 
-Command = Status | Start | Stop | Trigger | Decide | Load | Rollback | Changeover | Interlock | Golden | Replay
-COMMANDS = frozenset(
-    {"status", "start", "stop", "trigger", "decide", "load", "rollback", "changeover", "interlock", "golden", "replay"}
-)
+Query = Status | Replay | Waiting | Decisions
+"""What only asks."""
+Order = (
+    Start | Stop | Pause | Resume | Trigger | Decide | Undo | Protect | Load | Rollback | Changeover | SetThresholds
+    | Interlock | Golden
+)  # fmt: skip
+"""What is carried out once, however often it comes under one request id."""
+Command = Query | Order
+COMMANDS = frozenset(str(each.__struct_config__.tag) for each in get_args(Command))
 
 
 class Envelope(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

@@ -90,6 +90,10 @@ def test_the_least_that_is_needed_gets_the_documented_defaults(tmp_path) -> None
         "parts": {"ids": "trigger", "code": "qr", "region": {"left": 0.0, "top": 0.0, "width": 1.0, "height": 1.0}},
         "wire": {"results": "", "commands": "", "images": True, "key": None, "allowed": None},
         "interlock": {"at": (), "every_h": None, "parts": ()},
+        "reasons": {
+            "accept": ("dust", "reflection", "within-tolerance", "false-alarm"),
+            "reject": ("scratch", "dent", "stain", "crack", "missing", "other"),
+        },
         "quality": None,
     }
 

@@ -13,16 +13,24 @@ from pathlib import Path
 import pytest
 import zmq
 
+from edge.contract.cam import Thresholds
 from edge.contract.types import Decision
 from edge.wire.requests import (
     LARGEST_REQUEST,
     Decide,
+    Decisions,
     Load,
+    Pause,
+    Protect,
     Replay,
+    Resume,
+    SetThresholds,
     Start,
     Status,
     Stop,
     Trigger,
+    Undo,
+    Waiting,
     decode_reply,
     encode_request,
 )
@@ -33,7 +41,9 @@ SEEDS = [
     encode_request("r1", command)
     for command in (
         Status(), Start(), Stop(), Trigger("A-7"), Decide("3f9a01c2-17", Decision.ACCEPT, "ann", "dust"),
-        Load("/srv/bundle"), Replay("3f9a01c2-17"),
+        Load("/srv/bundle"), Replay("3f9a01c2-17"), Undo("r0", "ann"), Pause("ann", "lamp"), Resume("ann"),
+        SetThresholds(Thresholds(0.2, 0.7), "eve"), Protect("3f9a01c2-17", "ann"),
+        Waiting("3f9a01c2-17"), Decisions("3f9a01c2-17"), Decide("3f9a01c2-17", Decision.REJECT, "ann", "", "dent", ""),
     )
 ]  # fmt: skip
 WINDOW = 50

@@ -29,7 +29,7 @@ def _examples(*kinds: str) -> list[tuple[str, str, str]]:
 @pytest.mark.parametrize(("topic", "header", "data"), _examples(*Topic))
 def test_the_documents_messages_are_messages(topic, header, data) -> None:
     frames = [topic.encode(), header.encode(), bytes.fromhex(data)]
-    message = decode_message(frames[:2] if topic in {"verdict", "state", "statistics", "event"} else frames)
+    message = decode_message(frames[:2] if topic in {"verdict", "state", "statistics", "event", "decision"} else frames)
     assert message.header.boot == "3f9a01c2"
 
 
@@ -59,7 +59,7 @@ SCHEMAS = json.loads(FILE.read_text(encoding="utf-8"))
 
 OPTIONAL = {
     "schema", "result", "error", "quality", "warnings", "faults",
-    "kind", "classes", "recipe", "region", "looks", "golden",
+    "kind", "classes", "recipe", "region", "looks", "golden", "reasons", "thresholds", "held", "code", "signal",
 }  # fmt: skip
 
 
