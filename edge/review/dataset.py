@@ -54,12 +54,11 @@ def to_dataset(reader: JournalReader, rows: Iterable[Row], out: Path) -> Exporte
     interrupted, the folder is what it was, or what it was to become. Raises UsageError when nothing is there to export,
     when `out` holds something else, or cannot be written.
     """
-    decided = (row for row in rows if row.decision is not None)
     done = Exported()
     if not out.exists() or (out.is_dir() and not any(out.iterdir())):
         with new_folder(out) as folder:
             (folder / IMAGES).mkdir()
-            lines = _add(reader, decided, folder, {}, done)
+            lines = _add(reader, rows, folder, {}, done)
             if not lines:
                 raise UsageError(_nothing(done))
             write_manifest(folder, lines.values())
@@ -67,7 +66,7 @@ def to_dataset(reader: JournalReader, rows: Iterable[Row], out: Path) -> Exporte
         with _alone(out):
             known = read_manifest(out)
             try:
-                lines = _add(reader, decided, out, known, done)
+                lines = _add(reader, rows, out, known, done)
                 write_manifest(out, lines.values())
             except OSError as error:
                 raise UsageError(f"{out}: cannot be written: {error.strerror}; its manifest is as it was") from None
@@ -83,13 +82,17 @@ def _add(
     """The manifest's lines by inspection, those of before first; images that are new are in the folder."""
     lines = dict(known)
     for row in rows:
-        assert row.decision is not None
+        before = lines.get(row.id)
+        if row.decision is None:
+            if before is not None:
+                done.changed.append(f"{row.id}: was {before['label']}, its decision was taken back")
+                del lines[row.id]
+            continue
         label = LABELS[row.decision.decision]
-        if (before := lines.get(row.id)) is not None:
-            lines[row.id] = {**before, **describe(row, label), "group": before["group"]}
+        if before is not None:
+            lines[row.id] = _renewed(before, describe(row, label))
             if before["label"] != label:
                 done.changed.append(f"{row.id}: was {before['label']}, is {label} by {row.decision.operator}")
-                lines[row.id] |= {"kind": "", "mask": ""}
             continue
         if (data := _image(reader, row, done)) is None:
             continue
@@ -98,6 +101,14 @@ def _add(
         lines[row.id] = {"image": name, **describe(row, label)}
         done.added += 1
     return lines
+
+
+def _renewed(before: Line, now: Line) -> Line:
+    """What a person changed stays: the group, and of the same label the kind and the mask."""
+    if before["label"] != now["label"]:
+        return {**before, **now, "group": before["group"], "mask": ""}
+    kind = now["kind"] if before["kind"] == before["code"] else before["kind"]
+    return {**before, **now, "group": before["group"], "kind": kind}
 
 
 def _image(reader: JournalReader, row: Row, done: Exported) -> bytes | None:

@@ -16,20 +16,22 @@ MANIFEST = "manifest.csv"
 COLUMNS = (
     "image", "label", "kind", "group", "mask",
     "inspection", "station", "boot", "sequence", "part", "recorded", "bundle", "recipe", "verdict", "score", "named",
-    "decision", "operator", "decided", "reason", "sha256",
+    "decision", "operator", "decided", "code", "reason", "sha256",
 )  # fmt: skip
 """The first five are the trainer's. `recorded` and `decided` are UTC; `bundle` is a digest; `recipe` the product's
-name; `named` the kind that the bundle named; `reason` the operator's; `sha256` the image's, as the journal has it."""
+name; `named` the kind that the bundle named; `code` and `reason` the operator's; `sha256` the image's, as the journal
+has it."""
 Line = dict[str, str]
 """One line by column."""
 
 
 def describe(row: Row, label: str) -> Line:
-    """The line of a decided inspection, without its image and what a person adds (`kind`, `mask`)."""
+    """The line of a decided inspection, without its image. The operator's code is a rejected one's kind."""
     said = row.decision
     assert said is not None
     return {
         "label": label,
+        "kind": said.code if label == "ng" else "",
         "group": row.part.strip() or row.id,
         "inspection": row.id,
         "station": row.station,
@@ -45,6 +47,7 @@ def describe(row: Row, label: str) -> Line:
         "decision": said.decision.value,
         "operator": said.operator,
         "decided": _utc(said.decided_ns),
+        "code": said.code,
         "reason": said.reason,
         "sha256": row.image_sha256 or "",
     }

@@ -13,7 +13,7 @@ from edge.contract.reading import Reading
 from edge.contract.types import MapUnits
 
 PLACES = (0.05, 0.5, 0.95, 1.0)
-"""A map is described by its logits at these shares of its places, the last one its highest."""
+"""A map is described by its values at these shares of its places, the last one its highest."""
 LEAST = 20
 """OK inspections by a bundle, below which nobody can say what is usual with it."""
 MAD_PER_SIGMA = 0.6745
@@ -23,16 +23,16 @@ Features = NDArray[np.float32]
 
 
 def features(units: MapUnits, reading: Reading) -> Features:
-    """(len(PLACES),) logits of the map of ng against ok."""
+    """(len(PLACES),) values of the map of ng against ok, in steps of int8: no difference is finer."""
     logits = ng_map(dequantise(units, reading.scale, reading.zero_point), reading.classes)
-    return np.quantile(logits, PLACES).astype(np.float32)
+    return (np.quantile(logits, PLACES) / reading.scale).astype(np.float32)
 
 
 def novelty(found: Sequence[Features | None], bundles: Sequence[str], usual: Sequence[bool]) -> list[float | None]:
     """Of each inspection, how far its map lies from the `usual` ones of its bundle (by digest), in sigma.
 
     The largest distance of any of its features from their median, in units of a sigma that is told by the median
-    absolute deviation: what is rare among the usual ones moves neither. Such a sigma is never less than 0.01 logits.
+    absolute deviation: what is rare among the usual ones moves neither. Such a sigma is one step of int8 at least.
     None without a map, or where there are less than LEAST usual ones.
     """
     places: dict[str, list[int]] = defaultdict(list)
@@ -46,7 +46,7 @@ def novelty(found: Sequence[Features | None], bundles: Sequence[str], usual: Seq
         if len(known) < LEAST:
             continue
         centre = np.median(known, axis=0)
-        sigma = np.maximum(np.median(np.abs(known - centre), axis=0) / MAD_PER_SIGMA, 0.01)
+        sigma = np.maximum(np.median(np.abs(known - centre), axis=0) / MAD_PER_SIGMA, 1.0)
         for index, far in zip(indices, np.abs((values - centre) / sigma).max(axis=1).tolist(), strict=True):
             said[index] = round(far, 2)
     return said

@@ -53,7 +53,9 @@ class Candidate(msgspec.Struct, frozen=True, kw_only=True):
     kind: str | None
     decision: Decision | None
     operator: str | None
-    decision_reason: str | None
+    code: str | None
+    reason: str | None
+    """The operator's: one of the station's reasons, and words."""
     shadow: str | None
     """Digest of the shadow bundle that differs most, None where none does; `said` and `said_score` are its."""
     said: str | None
@@ -65,7 +67,8 @@ class Candidate(msgspec.Struct, frozen=True, kw_only=True):
         """For people."""
         told = [f"{self.verdict} {self.kind or ''} {'' if self.score is None else format(self.score, '.3f')}"]
         if self.decision:
-            told.append(f"{self.decision}ed by {self.operator}{self.decision_reason and f': {self.decision_reason}'}")
+            why = " ".join(filter(None, (self.code, self.reason)))
+            told.append(f"{self.decision}ed by {self.operator}{why and f': {why}'}")
         elif self.verdict is Verdict.REVIEW:
             told.append("waits for a decision")
         if self.shadow:
@@ -145,7 +148,8 @@ def _candidate(row: Row, shadow: Disagreement | None, sigma: float | None) -> Ca
         kind=row.kind,
         decision=said.decision if said else None,
         operator=said.operator if said else None,
-        decision_reason=said.reason if said else None,
+        code=said.code if said else None,
+        reason=said.reason if said else None,
         shadow=shadow.shadow if shadow else None,
         said=shadow.said if shadow else None,
         said_score=shadow.said_score if shadow else None,

@@ -40,9 +40,9 @@ def names(journal, make_entry) -> list[str]:
 
 
 def test_each_line_tells_where_its_image_comes_from(journal, names, export, tmp_path) -> None:
-    journal.decide(names[0], Decision.ACCEPT, "ann", 'only "dust", she says', "r1")
+    journal.decide(names[0], Decision.ACCEPT, "ann", 'only "dust", she says', "r1", code="dust")
     journal.decide(names[1], Decision.ACCEPT, "ann", "", "r2")
-    journal.decide(names[2], Decision.REJECT, "bob", "crack", "r3")
+    journal.decide(names[2], Decision.REJECT, "bob", "", "r3", code="crack")
     journal.decide(names[4], Decision.REJECT, "bob", "", "r4")
     done = export()
     assert (done.status, done.out, done.err) == (0, f"{tmp_path}/set: 2 ok, 2 ng; 4 added, 0 changed\n", "")
@@ -52,14 +52,16 @@ def test_each_line_tells_where_its_image_comes_from(journal, names, export, tmp_
         "image": f"images/{names[0]}.png", "label": "ok", "kind": "", "group": "A", "mask": "",
         "inspection": names[0], "station": "one", "boot": journal.boot_id, "sequence": "1", "part": "A",
         "recorded": first["recorded"], "bundle": "b" * 64, "recipe": "", "verdict": "review", "score": "0.75",
-        "named": "", "decision": "accept", "operator": "ann", "decided": first["decided"],
+        "named": "", "decision": "accept", "operator": "ann", "decided": first["decided"], "code": "dust",
         "reason": 'only "dust", she says', "sha256": row.image_sha256,
     }  # fmt: skip
     assert first["recorded"].endswith("+00:00")
     assert (second["group"], third["group"], last["group"]) == ("A", "B", names[4])
     assert (third["verdict"], third["decision"], third["label"]) == ("ok", "reject", "ng")
     samples = read_samples(tmp_path / "set")
-    assert [(sample.label, sample.kind) for sample in samples] == [("ok", "ok")] * 2 + [("ng", "ng")] * 2
+    assert [(sample.label, sample.kind) for sample in samples] == [
+        ("ok", "ok"), ("ok", "ok"), ("ng", "crack"), ("ng", "ng"),
+    ]  # fmt: skip
     assert samples[0].path.read_bytes() == journal.reader.image(row)
 
 
@@ -104,6 +106,31 @@ def test_what_was_decided_otherwise_is_changed_and_said(journal, names, export, 
     assert done.out.endswith(": 1 ok, 0 ng; 0 added, 1 changed\n")
     (line,) = lines(tmp_path / "set")
     assert (line["label"], line["kind"], line["mask"], line["reason"]) == ("ok", "", "", "looked again")
+
+
+def test_another_code_is_another_kind_unless_a_person_said_one(journal, names, export, tmp_path) -> None:
+    for name in names[:2]:
+        journal.decide(name, Decision.REJECT, "ann", "", name, code="dent")
+    assert export().status == 0
+    place = tmp_path / "set" / "manifest.csv"
+    head, first, second = place.read_text().splitlines()
+    place.write_text("\n".join([head, first, second.replace(",ng,dent,", ",ng,dent-deep,")]) + "\n")
+    for name in names[:2]:
+        journal.decide(name, Decision.REJECT, "ann", "", f"{name}-again", code="scratch")
+    assert export().out.endswith("; 0 added, 0 changed\n")
+    found = [(line["kind"], line["code"]) for line in lines(tmp_path / "set")]
+    assert found == [("scratch", "scratch"), ("dent-deep", "scratch")]
+
+
+def test_a_decision_that_was_taken_back_teaches_no_longer(journal, names, export, tmp_path) -> None:
+    for name in names[:2]:
+        journal.decide(name, Decision.REJECT, "ann", "", name)
+    assert export().status == 0
+    journal.withdraw(names[0], "ann", "back")
+    done = export()
+    assert (done.status, done.err) == (0, f"{names[0]}: was ng, its decision was taken back\n")
+    assert [line["inspection"] for line in lines(tmp_path / "set")] == [names[1]]
+    assert export().out.endswith("; 0 added, 0 changed\n")
 
 
 def test_a_part_that_was_decided_both_ways_is_told_each_time(journal, names, export) -> None:
