@@ -133,6 +133,29 @@ def synthesize(out: Path, count: int, ng_share: float, product: str, seed: int) 
 
 
 @dataset.command()
+@click.argument("data", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.option("--out", required=True, type=click.Path(path_type=Path),
+              help="The new manifest.csv, or the folder for it.")  # fmt: skip
+def merge(data: tuple[Path, ...], out: Path) -> None:
+    """Make one set of all DATA: a manifest.csv that names their images where they are. DATA itself stays as it is.
+
+    \b
+    Groups of one name are one group. Of an image that occurs twice the last one stays; two labels are an error.
+    Example: okng dataset merge photos decided --out photos-2
+             okng train photos-2 --out runs/second
+    """
+    from trainer.manifest import manifest_place, write_manifest
+    from trainer.merge import merge_sets
+
+    place = manifest_place(out)
+    samples, copies = merge_sets(data)
+    write_manifest(place, samples)
+    ng = sum(sample.is_ng for sample in samples)
+    left = f"; {copies} copies left out" if copies else ""
+    click.echo(f"{place}: {len(samples) - ng} ok, {ng} ng{left}")
+
+
+@dataset.command()
 @click.argument("data", type=click.Path(path_type=Path))
 @click.argument("file", type=click.Path(path_type=Path))
 @click.option("--json", "as_json", is_flag=True, help="Print what was done as JSON.")
