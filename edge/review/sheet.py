@@ -38,7 +38,7 @@ def _text(one: Candidate) -> tuple[str, ...]:
     judged = f"{one.verdict} {'' if one.score is None else format(one.score, '.3f')}"
     said = f"{one.decision}ed by {one.operator}" if one.decision else ""
     shadow = f"shadow: {one.said}" if one.said else ""
-    return f"{one.cause} {one.weight:.2f}: {judged}", said or shadow, one.part, one.id
+    return tuple(filter(None, (f"{one.cause} {one.weight:.2f}: {judged}", said or shadow, one.part, one.id)))
 
 
 def _picture(
