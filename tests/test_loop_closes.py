@@ -56,7 +56,7 @@ def station_file(folder: Path, bundle: Path, frames: Path, *, shadow: Path | Non
         bundle = "{bundle}"
         {f'shadow = "{shadow}"' if shadow else ""}
         trigger = {{start = "command"}}
-        camera = {{uri = "{frames.as_uri()}?rate=4"}}
+        camera = {{uri = "{frames.as_uri()}?rate=2"}}
         journal = {{folder = "journal", images = "all"}}
         wire = {{results = "ipc://{folder}/r", commands = "ipc://{folder}/c"}}
     """)
@@ -163,7 +163,8 @@ def test_from_a_wrong_verdict_to_a_better_bundle_at_work(command, tmp_path) -> N
             shadow = line.station.status().shadow
         old = line.results[0].header.bundle
         told = json.loads(command("review", "disagreements", "--config", config, "--json", "--top", 1000))
-        assert told["counts"]["shadow"] + told["counts"]["review"] > 10
+        assert shadow.disagreements > 0, "slower than the line, a shadow leaves frames out, but not all"
+        assert any(one["said"] for one in told["candidates"])
         assert "where the shadow says" in command("journal", "shadow", "--config", config)
 
         # Promoted, without a stop.
