@@ -22,6 +22,7 @@ from edge.commands.journal import journal
 from edge.commands.keys import find_key, keys, sign
 from edge.commands.orders import COMMANDS as ORDERS
 from edge.commands.replay import replay
+from edge.commands.review import review
 from edge.errors import BundleError, OkngError
 from edge.station.command import station
 from edge.station.people_command import people
@@ -78,6 +79,7 @@ okng.add_command(journal)
 okng.add_command(keys)
 okng.add_command(people)
 okng.add_command(replay)
+okng.add_command(review)
 okng.add_command(sign)
 okng.add_command(station)
 for order in ORDERS:

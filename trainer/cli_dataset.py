@@ -132,6 +132,59 @@ def synthesize(out: Path, count: int, ng_share: float, product: str, seed: int) 
     click.echo(f"{out}: {count} images of {product} parts")
 
 
+@dataset.command()
+@click.argument("data", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.option("--out", required=True, type=click.Path(path_type=Path),
+              help="The new manifest.csv, or the folder for it.")  # fmt: skip
+def merge(data: tuple[Path, ...], out: Path) -> None:
+    """Make one set of all DATA: a manifest.csv that names their images where they are. DATA itself stays as it is.
+
+    \b
+    Groups of one name are one group. Of an image that occurs twice the last one stays; two labels are an error.
+    Example: okng dataset merge photos decided --out photos-2
+             okng train photos-2 --out runs/second
+    """
+    from trainer.manifest import manifest_place, write_manifest
+    from trainer.merge import merge_sets
+
+    place = manifest_place(out)
+    samples, copies = merge_sets(data)
+    write_manifest(place, samples)
+    ng = sum(sample.is_ng for sample in samples)
+    left = f"; {copies} copies left out" if copies else ""
+    click.echo(f"{place}: {len(samples) - ng} ok, {ng} ng{left}")
+
+
+@dataset.command()
+@click.argument("data", type=click.Path(path_type=Path))
+@click.argument("file", type=click.Path(path_type=Path))
+@click.option("--json", "as_json", is_flag=True, help="Print what was done as JSON.")
+def annotate(data: Path, file: Path, as_json: bool) -> None:
+    """Take the masks and boxes in FILE, of Label Studio (export as JSON) or COCO, as masks of DATA's ng images.
+
+    \b
+    Images are found by name. DATA has a manifest.csv, which names the masks then; what else it says stays.
+    Exit status 1 where shapes were not taken: each such image is named with the reason.
+    Example: okng dataset annotate decided label-studio.json
+    """
+    import msgspec
+
+    from trainer.annotations.annotate import annotate as take
+
+    done = take(data, file)
+    if as_json:
+        click.echo(msgspec.json.encode(done))
+    else:
+        for image, reason in done.refused.items():
+            click.echo(f"{image}: {reason}", err=True)
+        empty = f"{done.empty} image{'' if done.empty == 1 else 's'} with nothing drawn"
+        click.echo(
+            f"{data}: {done.masks + done.replaced} masks, {done.replaced} of them in place of another; {done.same} as "
+            f"they were, {empty}"
+        )
+    sys.exit(1 if done.refused else 0)
+
+
 def counting(work: str, *, quiet: bool) -> Callable[[int, int], None]:
     """Shows how far the work is, on a terminal only."""
 

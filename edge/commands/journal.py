@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -55,8 +54,8 @@ def protect(inspections: tuple[str, ...], off: bool, folder: Path | None, config
 
 @journal.command()
 @click.argument("out", type=click.Path(path_type=Path))
-@click.option("--as", "form", type=click.Choice(["csv", "parquet", "dataset", "capture"]),
-              help="Told by OUT's suffix else: .csv, .parquet, or a folder as dataset.")  # fmt: skip
+@click.option("--as", "form", type=click.Choice(["csv", "parquet", "capture"]),
+              help="Told by OUT's suffix else: .csv or .parquet.")  # fmt: skip
 @click.option(
     "--max-mb", type=click.FloatRange(0, min_open=True), help="A capture ends before it is larger (10^6 bytes)."
 )
@@ -68,32 +67,27 @@ def export(
     out: Path, form: str | None, max_mb: float | None, since: datetime | None, until: datetime | None,
     folder: Path | None, config: Path,
 ) -> None:  # fmt: skip
-    """Write the journal to OUT: a table as CSV or Parquet (with the maps), a dataset, or a capture.
+    """Write the journal to OUT: a table as CSV or Parquet (with the maps), or a capture.
 
-    A dataset is a folder that `okng train` reads: the images of decided inspections, labelled by the decision. A
-    capture is a folder that `okng replay` reads: all frames that are kept, with their results, the settings and the
-    digest of the bundle that judged them.
+    A capture is a folder that `okng replay` reads: all frames that are kept, with their results, the settings and the
+    digest of the bundle that judged them. What operators decided, for `okng train`: okng review export.
 
     \b
     Example: okng journal export november.csv --since 2026-11-01
-             okng journal export decided && okng train decided --out runs/second
              okng journal export monday --as capture --max-mb 500
     """
     from edge.journal.capture import to_capture
-    from edge.journal.dataset import to_dataset
     from edge.journal.export import to_csv, to_parquet
 
     if max_mb and form != "capture":
         raise UsageError("--max-mb bounds a capture; add --as capture")
-    form = form or SUFFIXES.get(out.suffix.lower(), "dataset")
+    if (form := form or SUFFIXES.get(out.suffix.lower())) is None:
+        raise UsageError(
+            f"{out}: as what? Name a .csv or .parquet, or add --as capture; what operators decided is exported by okng "
+            "review export"
+        )
     with open_reader(folder, config) as reader:
         rows = reader.walk(**span(since, until))
-        if form == "dataset":
-            made = to_dataset(reader, rows, out)
-            for name, reason in made.left_out.items():
-                click.echo(f"{name}: left out: {reason}", err=True)
-            click.echo(f"{out}: {made.labels['ok']} ok, {made.labels['ng']} ng, {len(made.left_out)} left out")
-            sys.exit(1 if made.left_out else 0)
         if form == "capture":
             count, whole = to_capture(reader, rows, out, int(max_mb * 1e6) if max_mb else None)
             click.echo(f"{out}: {count} frames{'' if whole else f', the first that are not more than {max_mb:g} MB'}")

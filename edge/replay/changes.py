@@ -6,7 +6,6 @@ from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
-import cv2
 import msgspec
 import numpy as np
 
@@ -14,12 +13,13 @@ from edge.contract.bundle import Bundle
 from edge.contract.cam import dequantise, heatmap, ng_map, overlay
 from edge.contract.images import read_image
 from edge.contract.recording import RecordedFrame, Recording
+from edge.contract.sheet import draw_sheet
 from edge.contract.storage import new_file
 from edge.contract.types import Pixels
 from edge.errors import DataError
 from edge.replay.replay import ReplayLine
 
-TILE_PX, CAPTION_PX, COLUMNS, TILES = 240, 36, 5, 60
+TILES = 60
 
 
 class Change(msgspec.Struct, frozen=True):
@@ -69,14 +69,9 @@ def write_sheet(found: Sequence[Change], capture: Path, bundle: Bundle, out: Pat
     Raises UsageError when `out` is there or cannot be written.
     """
     chosen = sorted(found, key=_distance, reverse=True)[:TILES]
-    tiles = [_tile(change, capture, bundle) for change in chosen]
-    blank = np.full((TILE_PX + CAPTION_PX, TILE_PX, 3), 255, np.uint8)
-    tiles += [blank] * (-len(tiles) % COLUMNS)
-    rows = [np.hstack(tiles[start : start + COLUMNS]) for start in range(0, len(tiles), COLUMNS)]
-    done, data = cv2.imencode(".png", np.vstack(rows) if rows else blank)
-    assert done
+    tiles = [(_picture(change, capture, bundle), (change.verdicts, change.frame.inspection)) for change in chosen]
     with new_file(out) as file:
-        file.write(data.tobytes())
+        file.write(draw_sheet(tiles))
     return len(chosen)
 
 
@@ -86,37 +81,18 @@ def _distance(change: Change) -> float:
     return 1.0 if old is None or new is None else abs(new - old)
 
 
-def _tile(change: Change, capture: Path, bundle: Bundle) -> Pixels:
-    picture = _fitted(_picture(change, capture, bundle))
-    tile = np.full((TILE_PX + CAPTION_PX, TILE_PX, 3), 255, np.uint8)
-    height, width = picture.shape[:2]
-    left = (TILE_PX - width) // 2
-    tile[:height, left : left + width] = picture
-    for line, text in enumerate((change.verdicts, change.frame.inspection)):
-        place = (4, TILE_PX + 14 + 16 * line)
-        cv2.putText(tile, text, place, cv2.FONT_HERSHEY_SIMPLEX, 0.42, (0, 0, 0), 1, cv2.LINE_AA)
-    return tile
-
-
-def _picture(change: Change, capture: Path, bundle: Bundle) -> Pixels:
+def _picture(change: Change, capture: Path, bundle: Bundle) -> Pixels | None:
     card = bundle.card
     try:
         pixels = read_image(capture / change.frame.file)
     except DataError:  # the fault says it
-        return np.full((TILE_PX, TILE_PX, 3), 128, np.uint8)
+        return None
     if change.line.map is None:
         return overlay(pixels, np.zeros(pixels.shape[:2], np.float32))
     units = np.frombuffer(change.line.map, np.int8).reshape(card.output.shape[1:])
     logits = dequantise(units, card.output.scale, card.output.zero_point)
     spec = msgspec.structs.replace(card.preprocess, region=change.line.region or card.preprocess.region)
     return overlay(pixels, heatmap(ng_map(logits, card.kinds), spec, *pixels.shape[:2]))
-
-
-def _fitted(picture: Pixels) -> Pixels:
-    height, width = picture.shape[:2]
-    scale = TILE_PX / max(height, width)
-    size = (max(1, int(width * scale)), max(1, int(height * scale)))
-    return np.asarray(cv2.resize(picture, size, interpolation=cv2.INTER_AREA), np.uint8)
 
 
 def _differ(old: RecordedFrame, new: ReplayLine) -> bool:
