@@ -22,6 +22,8 @@ from benchmarks.fleet.processes import Meter, Usage
 
 PATIENCE_S = 900.0
 PLANT, LINES = "lyon", 10
+AT_ONCE = 4
+"""Bridges that start at the same time."""
 
 
 @dataclass(frozen=True)
@@ -123,10 +125,9 @@ def run(folder: Path, count: int, rate: float, seconds: float, outage_s: float) 
     with ExitStack() as stack:
         broker = stack.enter_context(Broker(folder / "broker", ["dashboard", *names]))
         stations = stack.enter_context(_stations(folder, count, rate))
-        bridges = [stack.enter_context(_bridge(folder, broker, name, line)) for line, name in enumerate(names)]
         central = Central(broker)
         stack.callback(central.close)
-        _until(lambda: central.live.issuperset(names) and central.last_ns.keys() >= set(names), "every station")
+        bridges = stack.enter_context(_bridges(folder, broker, central, names))
         time.sleep(2.0)  # what they did not send while the machine started them
         meters = Meter([broker.process.pid]), Meter(each.pid for each in bridges)
         before, began, first = central.messages, time.monotonic(), len(central.lags_ms)
@@ -158,31 +159,42 @@ def _outage(broker: Broker, central: Central, names: list[str], outage_s: float,
 def _stations(folder: Path, count: int, rate: float) -> Iterator[subprocess.Popen[str]]:
     options = [str(folder), "--stations", str(count), "--rate", str(rate)]
     command = [sys.executable, "-m", "benchmarks.fleet.stations", *options]
-    with _ended(subprocess.Popen(command, stdout=subprocess.PIPE, text=True)) as process:
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+    try:
         assert process.stdout
         assert process.stdout.readline() == "ready\n"
-        yield process
-
-
-@contextmanager
-def _bridge(folder: Path, broker: Broker, name: str, place: int) -> Iterator[subprocess.Popen[bytes]]:
-    to = ["--broker", f"mqtts://{name}@{HOST}:{broker.port}", "--ca", str(broker.ca)]
-    where = ["--plant", PLANT, "--line", f"line-{place % LINES}", "--password-file", str(broker.password(name))]
-    command = [sys.executable, "-m", "edge.cli", "bridge", "mqtt", "--config", str(folder / f"{name}.toml")]
-    with (
-        (folder / f"{name}.log").open("wb") as log,
-        _ended(subprocess.Popen([*command, *to, *where], stderr=log)) as process,
-    ):
-        yield process
-
-
-@contextmanager
-def _ended(process: subprocess.Popen[Any]) -> Iterator[subprocess.Popen[Any]]:
-    try:
         yield process
     finally:
         process.terminate()
         process.wait()
+
+
+@contextmanager
+def _bridges(
+    folder: Path, broker: Broker, central: Central, names: list[str]
+) -> Iterator[list[subprocess.Popen[bytes]]]:
+    """One for each station; no more than a few start at once."""
+    bridges: list[subprocess.Popen[bytes]] = []
+    try:
+        for place, name in enumerate(names):
+            _until(lambda: len(central.live) > len(bridges) - AT_ONCE, "bridges")
+            with (folder / f"{name}.log").open("wb") as log:
+                bridges.append(subprocess.Popen(_bridge(folder, broker, name, place), stderr=log))
+        _until(lambda: central.live.issuperset(names) and central.last_ns.keys() >= set(names), "every station")
+        yield bridges
+    finally:
+        for bridge in bridges:
+            bridge.terminate()
+        for bridge in bridges:
+            bridge.wait()
+
+
+def _bridge(folder: Path, broker: Broker, name: str, place: int) -> list[str]:
+    return [
+        sys.executable, "-m", "edge.cli", "bridge", "mqtt", "--config", str(folder / f"{name}.toml"),
+        "--broker", f"mqtts://{name}@{HOST}:{broker.port}", "--ca", str(broker.ca), "--plant", PLANT,
+        "--line", f"line-{place % LINES}", "--password-file", str(broker.password(name)),
+    ]  # fmt: skip
 
 
 def _until(done: Callable[[], bool], wanted: str, *, fail: bool = True) -> None:
