@@ -22,8 +22,6 @@ from benchmarks.fleet.processes import Meter, Usage
 
 PATIENCE_S = 900.0
 PLANT, LINES = "lyon", 10
-AT_ONCE = 4
-"""Bridges that start at the same time."""
 
 
 @dataclass(frozen=True)
@@ -49,7 +47,7 @@ class Found:
         return (
             f"{self.stations} stations: {self.results_per_s:.0f} results/s, {self.messages_per_s:.0f} messages/s; "
             f"lag median {self.lag_median_ms:.1f} ms, p99 {self.lag_p99_ms:.0f} ms, longest {self.lag_longest_ms:.0f} "
-            f"ms\nbroker {self.broker}\nbridges {self.bridges}, each {self.bridges.memory_mb / self.stations:.0f} MB\n"
+            f"ms\nbroker {self.broker}\nbridges {self.bridges} (imports are shared here)\n"
             f"{self.results} results, {self.missing} missing, {self.repeated} repeated{back}"
         )
 
@@ -127,9 +125,10 @@ def run(folder: Path, count: int, rate: float, seconds: float, outage_s: float) 
         stations = stack.enter_context(_stations(folder, count, rate))
         central = Central(broker)
         stack.callback(central.close)
-        bridges = stack.enter_context(_bridges(folder, broker, central, names))
+        bridges = stack.enter_context(_bridges(folder, broker, names))
+        _until(lambda: central.live.issuperset(names) and central.last_ns.keys() >= set(names), "every station")
         time.sleep(2.0)  # what they did not send while the machine started them
-        meters = Meter([broker.process.pid]), Meter(each.pid for each in bridges)
+        meters = Meter([broker.process.pid]), Meter(bridges)
         before, began, first = central.messages, time.monotonic(), len(central.lags_ms)
         time.sleep(seconds)
         took_s, lags = time.monotonic() - began, sorted(central.lags_ms[first:])
@@ -170,30 +169,30 @@ def _stations(folder: Path, count: int, rate: float) -> Iterator[subprocess.Pope
 
 
 @contextmanager
-def _bridges(
-    folder: Path, broker: Broker, central: Central, names: list[str]
-) -> Iterator[list[subprocess.Popen[bytes]]]:
-    """One for each station; no more than a few start at once."""
-    bridges: list[subprocess.Popen[bytes]] = []
+def _bridges(folder: Path, broker: Broker, names: list[str]) -> Iterator[list[int]]:
+    """One process for each station; gives their ids."""
+    commands = [_bridge(folder, broker, name, place) for place, name in enumerate(names)]
+    with (folder / "bridges.log").open("wb") as log:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "benchmarks.fleet.bridges"], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+            stderr=log, text=True,
+        )  # fmt: skip
     try:
-        for place, name in enumerate(names):
-            _until(lambda: len(central.live) > len(bridges) - AT_ONCE, "bridges")
-            with (folder / f"{name}.log").open("wb") as log:
-                bridges.append(subprocess.Popen(_bridge(folder, broker, name, place), stderr=log))
-        _until(lambda: central.live.issuperset(names) and central.last_ns.keys() >= set(names), "every station")
-        yield bridges
+        assert process.stdin
+        assert process.stdout
+        process.stdin.write(json.dumps(commands))
+        process.stdin.close()
+        yield json.loads(process.stdout.readline())
     finally:
-        for bridge in bridges:
-            bridge.terminate()
-        for bridge in bridges:
-            bridge.wait()
+        process.terminate()
+        process.wait()
 
 
 def _bridge(folder: Path, broker: Broker, name: str, place: int) -> list[str]:
     return [
-        sys.executable, "-m", "edge.cli", "bridge", "mqtt", "--config", str(folder / f"{name}.toml"),
-        "--broker", f"mqtts://{name}@{HOST}:{broker.port}", "--ca", str(broker.ca), "--plant", PLANT,
-        "--line", f"line-{place % LINES}", "--password-file", str(broker.password(name)),
+        "mqtt", "--config", str(folder / f"{name}.toml"), "--plant", PLANT, "--line", f"line-{place % LINES}",
+        "--broker", f"mqtts://{name}@{HOST}:{broker.port}", "--ca", str(broker.ca),
+        "--password-file", str(broker.password(name)),
     ]  # fmt: skip
 
 

@@ -176,9 +176,9 @@ class Publisher(Closing):
         self._send(encode_message(StatisticsMessage(header)))
 
     def keep_out_revoked(self) -> None:
-        """Cuts all off when somebody's key was revoked: who may, comes back by itself. Call it several times a second.
+        """Cuts all off when somebody's key was revoked: who may, comes back by itself.
 
-        Raises WireError when the address cannot be had again.
+        Each message looks first; call it several times a second too, for when there are none. Raises WireError when the address cannot be had again.
         """
         if self._guard and (found := self._guard.allowed.revocations) != self._revocations:
             self._revocations = found
@@ -245,6 +245,7 @@ class Publisher(Closing):
         return self._numbers[topic]
 
     def _send(self, frames: list[bytes]) -> None:
+        self.keep_out_revoked()
         try:
             self._socket.send_multipart(frames, zmq.NOBLOCK)
         except zmq.ZMQError as error:

@@ -16,9 +16,13 @@ import zmq
 from edge.contract.types import Decision
 from edge.wire.requests import (
     LARGEST_REQUEST,
+    Changeover,
     Decide,
+    Golden,
+    Interlock,
     Load,
     Replay,
+    Rollback,
     Start,
     Status,
     Stop,
@@ -33,7 +37,7 @@ SEEDS = [
     encode_request("r1", command)
     for command in (
         Status(), Start(), Stop(), Trigger("A-7"), Decide("3f9a01c2-17", Decision.ACCEPT, "ann", "dust"),
-        Load("/srv/bundle"), Replay("3f9a01c2-17"),
+        Load("/srv/bundle"), Rollback(), Changeover("screw"), Interlock(), Golden("ng"), Replay("3f9a01c2-17"),
     )
 ]  # fmt: skip
 WINDOW = 50
@@ -88,13 +92,14 @@ class Fuzz:
 
 
 def would_change(data: bytes) -> bool:
-    """Whether the station would rightly do it: of all commands, it is in the state for `start` and `stop` alone.
+    """Whether the station would rightly do it: it is in the state for these alone, and has no recipe, bundle or
+    inspection that the others name.
 
     Judged apart from the code under test, and rather too often.
     """
     try:
         request = json.loads(data)
-        return request["schema"] == 1 and request["command"]["name"] in {"start", "stop"}
+        return request["schema"] == 1 and request["command"]["name"] in {"start", "stop", "interlock", "golden"}
     except (ValueError, TypeError, KeyError, RecursionError):
         return False
 
