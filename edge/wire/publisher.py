@@ -178,7 +178,9 @@ class Publisher(Closing):
     def keep_out_revoked(self) -> None:
         """Cuts all off when somebody's key was revoked: who may, comes back by itself.
 
-        Each message looks first; call it several times a second too, for when there are none. Raises WireError when the address cannot be had again.
+        Each message looks first; call it several times a second too, for when there are none.
+
+        Raises WireError when the address cannot be had again.
         """
         if self._guard and (found := self._guard.allowed.revocations) != self._revocations:
             self._revocations = found

@@ -14,12 +14,14 @@ import pytest
 from edge.errors import UsageError
 from edge.shipped import shipped_bundle
 from tests.system.machine import ROOT, Machine, Unit, until, why_not
-from tests.system.test_systemd import BACK_S, DROP_IN, EXPOSURE, files, running
+from tests.system.test_systemd import DROP_IN, EXPOSURE, files, running
 
 UNITS = ("okng-bridge@", "okng-page@")
 MOSQUITTO = shutil.which("mosquitto", path=f"{os.environ['PATH']}:/usr/sbin")
 BROKER = f"[Service]\nExecStart={MOSQUITTO} -p 1883\n"
 BRIDGE = "OKNG_CONFIG=/etc/okng/lab.toml\nBRIDGE=mqtt --broker mqtt://localhost --plant lyon --line body\n"
+START_S = 60.0
+"""They step back for all others (Nice=10)."""
 PAGE = "PAGE=--port 8081 --operator ann\n"
 # Prints the ids of the next results that arrive at the broker.
 LISTEN = """
@@ -108,7 +110,7 @@ def test_a_bridge_goes_on_where_it_stood_after_a_kill(machine, lab):
         position = machine.path("/var/lib/okng-bridge/lab-mqtt/position")
         before = _arrived(machine, 5)
         until(position.exists, 5.0, "a position")
-        bridge.came_back(bridge.kill("KILL"), BACK_S)
+        bridge.came_back(bridge.kill("KILL"), START_S)
         after = _arrived(machine, 40)
 
         assert sorted(set(before + after)) == list(range(before[0], max(after) + 1))
@@ -122,7 +124,7 @@ def test_a_bridge_whose_file_is_wrong_says_so_and_is_back_once_it_is_right(machi
     file.write_text(BRIDGE.replace("mqtt://localhost", "http://localhost"))
     try:
         machine.run("systemctl", "start", bridge.name)
-        until(lambda: "must be mqtt://HOST" in bridge.log(), 10.0, "why")
+        until(lambda: "must be mqtt://HOST" in bridge.log(), START_S, "why")
         file.write_text(BRIDGE)
         with running(machine, "broker"):
             assert _arrived(machine, 1)
@@ -145,9 +147,9 @@ def test_the_page_is_served_and_back_after_a_kill(machine, lab):
         return _python(machine, GET, check=False) == "200\n"
 
     with running(machine, "okng-page@lab") as page:
-        until(served, BACK_S, "the page")
-        page.came_back(page.kill("KILL"), BACK_S)
-        until(served, BACK_S, "the page again")
+        until(served, START_S, "the page")
+        page.came_back(page.kill("KILL"), START_S)
+        until(served, START_S, "the page again")
         machine.run("systemctl", "stop", page.name)
 
         assert (page.show("Result"), page.show("ExecMainStatus")) == ("success", "0")
