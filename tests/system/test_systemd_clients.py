@@ -1,4 +1,4 @@
-"""The shipped units of bridges and operator page, beside a station, under a real systemd."""
+"""The shipped units of bridges, beside a station, under a real systemd."""
 
 from __future__ import annotations
 
@@ -16,13 +16,12 @@ from edge.shipped import shipped_bundle
 from tests.system.machine import ROOT, Machine, Unit, until, why_not
 from tests.system.test_systemd import DROP_IN, EXPOSURE, files, running
 
-UNITS = ("okng-bridge@", "okng-page@")
+UNITS = ("okng-bridge@",)
 MOSQUITTO = shutil.which("mosquitto", path=f"{os.environ['PATH']}:/usr/sbin")
 BROKER = f"[Service]\nExecStart={MOSQUITTO} -p 1883\n"
 BRIDGE = "OKNG_CONFIG=/etc/okng/lab.toml\nBRIDGE=mqtt --broker mqtt://localhost --plant lyon --line body\n"
 START_S = 60.0
 """They step back for all others (Nice=10)."""
-PAGE = "PAGE=--port 8081 --operator ann\n"
 # Prints the ids of the next results that arrive at the broker.
 LISTEN = """
 import json, sys
@@ -31,7 +30,6 @@ found = subscribe.simple("okng/lyon/body/lab/result", qos=1, msg_count=int(sys.a
                          clean_session=False, hostname="127.0.0.1")
 print(json.dumps([json.loads(each.payload)["id"] for each in found]))
 """
-GET = "import urllib.request as u; print(u.urlopen('http://127.0.0.1:8081/', timeout=5).status)"
 # What the units may not do, though the files are the user's own.
 WRITES = """
 [Service]
@@ -78,8 +76,8 @@ def lab(machine) -> Iterator[Unit]:
         yield unit
 
 
-def _python(machine: Machine, script: str, *arguments: str, check: bool = True) -> str:
-    return machine.run("/opt/okng/bin/python", "-c", script, *arguments, check=check).stdout
+def _python(machine: Machine, script: str, *arguments: str) -> str:
+    return machine.run("/opt/okng/bin/python", "-c", script, *arguments).stdout
 
 
 def _arrived(machine: Machine, count: int) -> list[int]:
@@ -139,17 +137,3 @@ def test_a_bridge_writes_in_its_own_place_alone(machine, lab):
 
     assert "/var/lib/okng/lab/journal/x': Read-only file system" in said
     assert "'position'" not in said
-
-
-@pytest.mark.skipif(not importlib.util.find_spec("nicegui"), reason="needs the extra station")
-def test_the_page_is_served_and_back_after_a_kill(machine, lab):
-    def served() -> bool:
-        return _python(machine, GET, check=False) == "200\n"
-
-    with running(machine, "okng-page@lab") as page:
-        until(served, START_S, "the page")
-        page.came_back(page.kill("KILL"), START_S)
-        until(served, START_S, "the page again")
-        machine.run("systemctl", "stop", page.name)
-
-        assert (page.show("Result"), page.show("ExecMainStatus")) == ("success", "0")

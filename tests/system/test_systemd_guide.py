@@ -11,7 +11,6 @@ import pytest
 
 from edge.bridge.commands import bridge
 from edge.daemon.config import StationConfig, read_config
-from edge.station.command import station
 
 GUIDE = Path(__file__).parents[2] / "systemd/README.md"
 UNIT = GUIDE.with_name("okng@.service")
@@ -58,12 +57,7 @@ def test_the_guides_bridge_is_one_that_okng_takes(guide):
         assert context.params["broker"] == "mqtts://press3@broker.plant"
 
 
-def test_the_guide_s_page_is_one_that_okng_takes():
-    with station.make_context("station", _words(GUIDE, "PAGE")) as context:
-        assert context.params["operators"] == ("ann", "ben")
-
-
-@pytest.mark.parametrize("unit", ["okng-bridge@", "okng-page@"])
+@pytest.mark.parametrize("unit", ["okng-bridge@"])
 def test_what_stands_beside_a_station_is_as_hardened(unit):
     """But for the devices, which it has not at all, and the state of a daemon."""
     own = set(GUIDE.with_name(f"{unit}.service").read_text().splitlines())
