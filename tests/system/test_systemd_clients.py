@@ -56,7 +56,6 @@ def machine(tmp_path_factory) -> Iterator[Machine]:
     root = files(tmp_path_factory.mktemp("machine"))
     placed = {
         "etc/okng/lab-mqtt.bridge": BRIDGE,
-        "etc/okng/lab.page": PAGE,
         "etc/systemd/system/broker.service": BROKER,
     }
     placed |= {"etc/okng/other.bridge": BRIDGE, "etc/systemd/system/okng-bridge@other.service.d/test.conf": WRITES}
