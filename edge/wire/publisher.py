@@ -209,7 +209,9 @@ class Publisher(Closing):
         self._send(encode_message(StatisticsMessage(header)))
 
     def keep_out_revoked(self) -> None:
-        """Cuts all off when somebody's key was revoked: who may, comes back by itself. Call it several times a second.
+        """Cuts all off when somebody's key was revoked: who may, comes back by itself.
+
+        Each message looks first; call it several times a second too, for when there are none.
 
         Raises WireError when the address cannot be had again.
         """
@@ -296,6 +298,7 @@ class Publisher(Closing):
         return self._numbers[topic]
 
     def _send(self, frames: list[bytes]) -> None:
+        self.keep_out_revoked()
         try:
             self._socket.send_multipart(frames, zmq.NOBLOCK)
         except zmq.ZMQError as error:

@@ -18,13 +18,17 @@ from edge.contract.types import Decision, Verdict
 from edge.wire.queries import FetchImage, Find, History, TakeSurvey
 from edge.wire.requests import (
     LARGEST_REQUEST,
+    Changeover,
     Decide,
     Decisions,
+    Golden,
+    Interlock,
     Load,
     Pause,
     Protect,
     Replay,
     Resume,
+    Rollback,
     SetThresholds,
     Start,
     Status,
@@ -47,6 +51,7 @@ SEEDS = [
         Load("/srv/bundle"), Replay("3f9a01c2-17"), Undo("r0", "ann"), Pause("ann", "lamp"), Resume("ann"),
         SetThresholds(Thresholds(0.2, 0.7), "eve"), Protect("3f9a01c2-17", "ann"),
         Waiting("3f9a01c2-17"), Decisions("3f9a01c2-17"), Decide("3f9a01c2-17", Decision.REJECT, "ann", "", "dent", ""),
+        Rollback(), Changeover("screw"), Interlock(), Golden("ng"),
     )
 ]  # fmt: skip
 WINDOW = 50
@@ -101,13 +106,14 @@ class Fuzz:
 
 
 def would_change(data: bytes) -> bool:
-    """Whether the station would rightly do it: of all commands, it is in the state for `start` and `stop` alone.
+    """Whether the station would rightly do it: it is in the state for these alone, and has no recipe, bundle or
+    inspection that the others name.
 
     Judged apart from the code under test, and rather too often.
     """
     try:
         request = json.loads(data)
-        return request["schema"] == 1 and request["command"]["name"] in {"start", "stop"}
+        return request["schema"] == 1 and request["command"]["name"] in {"start", "stop", "interlock", "golden"}
     except (ValueError, TypeError, KeyError, RecursionError):
         return False
 

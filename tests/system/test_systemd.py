@@ -65,7 +65,7 @@ pytestmark = [
 ]
 
 
-def _files(root: Path) -> Path:
+def files(root: Path) -> Path:
     """What an installation puts in its places."""
     shutil.copytree(shipped_bundle(), root / BUNDLE[1:])
     write_dataset(root / "parts", count=20, seed=3)
@@ -91,13 +91,14 @@ def machine(tmp_path_factory) -> Iterator[Machine]:
         shipped_bundle()
     except UsageError as error:
         pytest.skip(str(error))
-    with Machine(_files(tmp_path_factory.mktemp("machine"))) as booted:
+    with Machine(files(tmp_path_factory.mktemp("machine"))) as booted:
         yield booted
 
 
 @contextmanager
-def _running(machine: Machine, name: str) -> Iterator[Unit]:
-    unit = Unit(machine, f"okng@{name}.service")
+def running(machine: Machine, name: str) -> Iterator[Unit]:
+    """A unit, by its name without `.service`."""
+    unit = Unit(machine, f"{name}.service")
     try:
         unit.start()
         yield unit
@@ -107,7 +108,7 @@ def _running(machine: Machine, name: str) -> Iterator[Unit]:
 
 @pytest.fixture
 def lab(machine) -> Iterator[Unit]:
-    with _running(machine, "lab") as unit:
+    with running(machine, "okng@lab") as unit:
         yield unit
 
 
@@ -246,7 +247,7 @@ def test_a_broken_bundle_is_refused_until_it_is_good_again(machine):
 
 
 def test_one_station_s_end_leaves_the_other_its_sockets(machine, lab):
-    with _running(machine, "tcp"):
+    with running(machine, "okng@tcp"):
         assert _ask(machine, "okng", "tcp").returncode == 0
 
     assert _ask(machine, "okng").returncode == 0
@@ -254,7 +255,7 @@ def test_one_station_s_end_leaves_the_other_its_sockets(machine, lab):
 
 def test_devices_are_those_listed(machine):
     """gpiochip0 is on the list as a class, which only a kernel with the driver knows; here it is a stranger too."""
-    with _running(machine, "devices") as unit:
+    with running(machine, "okng@devices") as unit:
         video, gpio, other = [line for line in unit.log().splitlines() if line.startswith("cat: ")]
 
     assert "No such device" in video

@@ -7,7 +7,9 @@ import tomllib
 from pathlib import Path
 
 import msgspec
+import pytest
 
+from edge.bridge.commands import bridge
 from edge.daemon.config import StationConfig, read_config
 
 GUIDE = Path(__file__).parents[2] / "systemd/README.md"
@@ -37,3 +39,29 @@ def test_the_default_time_without_a_frame_is_shorter_than_the_watchdog_s():
 
     assert watchdog
     assert config.camera.timeout_s < int(watchdog[1])
+
+
+def _words(guide: Path, name: str) -> list[str]:
+    """What systemd makes of `$NAME`, from the guide's file of the environment."""
+    found = re.search(rf"^{name}=(.*)$", guide.read_text(), re.MULTILINE)
+    assert found
+    return found[1].split()
+
+
+@pytest.mark.parametrize("guide", [GUIDE, GUIDE.parents[1] / "docs/fleet.md"])
+def test_the_guides_bridge_is_one_that_okng_takes(guide):
+    name, *options = _words(guide, "BRIDGE")
+
+    command = bridge.commands[name]
+    with command.make_context(name, options) as context:
+        assert context.params["broker"] == "mqtts://press3@broker.plant"
+
+
+@pytest.mark.parametrize("unit", ["okng-bridge@"])
+def test_what_stands_beside_a_station_is_as_hardened(unit):
+    """But for the devices, which it has not at all, and the state of a daemon."""
+    own = set(GUIDE.with_name(f"{unit}.service").read_text().splitlines())
+    privileges = UNIT.read_text().partition("# Privileges\n")[2].splitlines()
+
+    missing = [line for line in privileges if line not in own and not line.startswith(("#", "Device", "RemoveIPC"))]
+    assert missing == ["SystemCallFilter=sched_setscheduler sched_setparam setpriority"]

@@ -215,6 +215,29 @@ def test_a_revoked_key_is_out_at_once_and_others_stay(behind) -> None:
     assert behind.done == [Start(), Status(), Start()]
 
 
+def test_what_is_published_after_a_revocation_the_revoked_one_does_not_get(context, tmp_path) -> None:
+    """With nobody between the two who looks after the publisher."""
+    path, own, key = tmp_path / "allowed", pair(), pair()
+    write_allowed(path, {"ann": Allowed(Role.VIEWER, key.public)})
+    with (
+        Guard(context, own, AllowList(path, own.public)) as guard,
+        Publisher(context, "tcp://127.0.0.1:*", station="one", boot="3f9a01c2", guard=guard) as publisher,
+        context.socket(zmq.SUB) as listener,
+    ):
+        listener.linger = 0
+        introduce(listener, ClientKeys(key, own.public))
+        listener.subscribe(b"state")
+        listener.connect(publisher.address)
+        while not publisher.newcomers():
+            pass
+        publisher.state(State.READY, bundle="", counters=Counters(), reason="before")
+        assert listener.poll(WAIT_S * 1000)
+        assert b"before" in listener.recv_multipart()[1]
+        write_allowed(path, {})
+        publisher.state(State.READY, bundle="", counters=Counters(), reason="after")
+        assert not listener.poll(QUIET_MS)
+
+
 def test_without_keys_nothing_is_open_beyond_the_machine(context, tmp_path) -> None:
     for make in (CommandServer, lambda *at: Publisher(*at, station="one", boot="3f9a01c2")):
         for address in ("tcp://0.0.0.0:*", "tcp://*:5555", "tcp://192.168.1.2:5555"):
