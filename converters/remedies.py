@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import keras
 import numpy as np
 
+from converters.compensate import round_with_care
 from converters.equalise import equalise
 from converters.finetune import Tuning, fine_tune
 from converters.quantize import Source, quantize
@@ -46,12 +47,13 @@ def quantise_well(
 ) -> Attempt:  # fmt: skip
     """The first attempt that reaches the bar, or else the one whose scores lie closest to those of the float network.
 
-    Channels are equalised; then, in order: ranges as calibrated, ranges clipped, fine-tuning through fake
-    quantisation. The first and the last change the weights of `network` in place. `calibration` are model inputs
+    Channels are equalised and kernels rounded with care; then, in order: ranges as calibrated, ranges clipped,
+    fine-tuning through fake quantisation. The weights of `network` change in place. `calibration` are model inputs
     (n, height, width, channels) uint8; `compare` measures a model against the float network, on other images.
     Raises DataError when the network cannot be quantised.
     """
     equalise(network, calibration)
+    round_with_care(network, calibration)
     source = Source(network, calibration)
 
     def attempt(remedy: str, source: Source, percentile: float) -> Attempt:
