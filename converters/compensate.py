@@ -60,7 +60,7 @@ def _can_round(layer: layers.Layer) -> bool:
 def _given(network: keras.Model, chosen: list[layers.Layer], images: np.ndarray) -> list[Array]:
     """What each layer sums, by (set of weights, place, weight): a depthwise one has a set for each channel, any other
     one set."""
-    probe = keras.Model(network.input, [layer.input for layer in chosen])
+    probe = keras.Model(network.inputs, [layer.input for layer in chosen])
     rng, found = np.random.default_rng(0), [list[NDArray[np.float32]]() for _ in chosen]
     for start in range(0, len(images), BATCH):
         given = probe.predict_on_batch(centred(images[start : start + BATCH]))

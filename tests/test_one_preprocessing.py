@@ -149,7 +149,8 @@ CHANGES_PIXELS = {"resize", "cvtColor", "createCLAHE", "equalizeHist", "normaliz
 DRAWN = ("trainer/synthesize/", "trainer/pretrain/", "trainer/augment/")
 """Draws parts, or varies what the network is shown in training, from the preprocessed image on."""
 SHOWS_OR_DRAWS = {
-    "edge/replay/changes.py", "edge/contract/cam.py",  # pictures for people
+    "edge/replay/changes.py", "edge/contract/cam.py", "edge/contract/overlay.py",  # pictures for people
+    "edge/contract/sheet.py", "edge/daemon/past.py",
     "trainer/page.py", "trainer/demo/screen.py",  # more of them
     "edge/station/pictures.py",  # and those of the operator page
     "trainer/contact_sheet.py", "trainer/duplicates.py",  # pictures for people, and what they have in common

@@ -148,7 +148,7 @@ class Recorder:
             self._life.count_result(inspection)
             self._publish(inspection, done)
         for inspection, entry in zip(batch, entries, strict=True):
-            self._publish_image(inspection, entry)
+            self._publish_pictures(inspection, entry)
             self._watch_quality(inspection)
             self._trial.see(self._bundle.digest, inspection)
             if self._shadow:
@@ -191,13 +191,14 @@ class Recorder:
             inspection, bundle=self._bundle.digest, output=card.output, image=reference, classes=card.kinds,
             thresholds=self._thresholds(inspection),
         )  # fmt: skip
-        if judgement.map_units is not None:
+
+    def _publish_pictures(self, inspection: Inspection, entry: Entry) -> None:
+        card = self._bundle.card
+        if inspection.judgement.map_units is not None:
             self._publisher.map(
                 inspection, bundle=self._bundle.digest, output=card.output, region=self._region(inspection),
                 classes=card.kinds,
             )  # fmt: skip
-
-    def _publish_image(self, inspection: Inspection, entry: Entry) -> None:
         if self._publish_images and inspection.frame is not None:
             kept = entry.image if entry.suffix == ImageFormat.JPEG.suffix else None
             jpeg = kept or encode_image(inspection.frame.pixels, ImageFormat.JPEG)

@@ -143,6 +143,7 @@ def test_the_first_that_passes_is_taken_or_else_the_closest(monkeypatch, found, 
     monkeypatch.setattr(remedies, "Source", lambda *_: type("Source", (), {"model": b"float"})())
     monkeypatch.setattr(remedies, "quantize", lambda _source, percentile: b"%g" % percentile)
     monkeypatch.setattr(remedies, "equalise", lambda *_: 0)
+    monkeypatch.setattr(remedies, "round_with_care", lambda *_: 0)
     monkeypatch.setattr(remedies, "fine_tune", lambda _n, _c, percentile, _t: tuned.append(percentile))
     coming = iter([parity(*each) for each in found])
     best = quantise_well(None, None, lambda _model: next(coming), lambda _: None)

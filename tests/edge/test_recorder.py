@@ -27,6 +27,9 @@ class Published(list):
     def image(self, inspection, data, **_) -> None:
         self.append(("image", inspection.sequence, data))
 
+    def map(self, inspection, **_) -> None:
+        self.append(("map", inspection.sequence, None))
+
     def state(self, *_, **__) -> None: ...
     def statistics(self, *_, **__) -> None: ...
     def keep_out_revoked(self) -> None: ...
@@ -52,9 +55,10 @@ def test_all_results_of_a_commit_go_out_before_any_picture_and_a_kept_jpeg_is_th
         life.ending.set()
         recorder.run(SimpleNamespace(is_alive=lambda: False, name="line"))
         assert [(kind, number) for kind, number, _ in published] == [
-            ("result", 1), ("result", 2), ("result", 3), ("image", 1), ("image", 2), ("image", 3),
+            ("result", 1), ("result", 2), ("result", 3),
+            ("map", 1), ("image", 1), ("map", 2), ("image", 2), ("map", 3), ("image", 3),
         ]  # fmt: skip
-        for (_, number, reference), (_, _, picture) in zip(published[:3], published[3:], strict=True):
+        for (_, number, reference), (_, _, picture) in zip(published[:3], published[4::2], strict=True):
             kept = (tmp_path / reference.path).read_bytes()
             assert picture[:2] == b"\xff\xd8", number
             assert (kept == picture) == (form is ImageFormat.JPEG)
