@@ -82,8 +82,11 @@ def counts(say: Words, tally: Tally) -> str:
 
 def condition(say: Words, shown: Shown) -> str:
     """How the line is: one sentence with a mark, and the station's name."""
-    kind = "lost" if shown.freshness is Freshness.LOST else "error" if shown.troubled else "well"
-    mark = {"lost": "✕", "error": "!", "well": "●"}[kind]
+    kind, mark = "well", "●"
+    if shown.freshness is Freshness.LOST:
+        kind, mark = "lost", "✕"
+    elif shown.troubled or shown.notices:
+        kind, mark = "error" if shown.troubled else "warned", "!"
     how = shown.condition
     told = say(how.key, time=say.duration(how.silent_s)) + (f" – {how.reason}" if how.reason else "")
     return (
