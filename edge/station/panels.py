@@ -43,9 +43,7 @@ def part(say: Words, header: ResultHeader | None) -> str:
     kind = f'<div class="kind">{escape(header.kind)}</div>' if header.kind else ""
     why = f'<div class="why">{escape(header.reason)}</div>' if header.reason else ""
     name = escape(header.part or header.frame_name or header.id)
-    named = (
-        f'<div class="part"><small>{say("live.part")}</small><b class="id" title="{name}">{name}</b>{kind}</div>'
-    )
+    named = f'<div class="part"><small>{say("live.part")}</small><b class="id" title="{name}">{name}</b>{kind}</div>'
     return named + _score(say, header) + why
 
 
