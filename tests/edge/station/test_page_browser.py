@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import signal
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -35,14 +36,14 @@ TOUCH_PX = 62
 class Pages:
     """`okng station` as a process, and browsers that look at it."""
 
-    def __init__(self, browser: Any, config: Path) -> None:
-        self._browser, self._config, self._port = browser, config, "0"
+    def __init__(self, browser: Any, config: Path, program: Sequence[str] = ("-m", "edge.cli")) -> None:
+        self._browser, self._config, self._port, self._program = browser, config, "0", program
         self.outside: list[str] = []
         self.start()
 
     def start(self) -> None:
         folder = self._config.parent
-        command = [sys.executable, "-m", "edge.cli", "station", "--config", str(self._config), "--port", self._port]
+        command = [sys.executable, *self._program, "station", "--config", str(self._config), "--port", self._port]
         files = ["--people", str(folder / "people.toml"), "--log", str(folder / "people.log")]
         self.process = subprocess.Popen([*command, *files], stdout=subprocess.PIPE, text=True)
         self.url = self.process.stdout.readline().strip()
@@ -159,16 +160,16 @@ def test_live_follows_the_line_and_greys_out_when_it_goes(size, config, open_pag
             daemon.station.trigger(part)
             verdict = daemon.collect(len(daemon.results) + 1)[-1].header.verdict
             page.wait_for_selector(f".verdict.{verdict}.live")
-            sync_api.expect(page.locator(".live .id")).to_have_text(part)
-        assert page.locator(".live .picture svg image").count() == 2
+            sync_api.expect(page.locator(".view.live .id")).to_have_text(part)
+        assert page.locator(".view.live .picture svg image").count() == 2
         page.locator("[data-opacity]").fill("0")
-        assert page.locator(".live .cam").evaluate("each => getComputedStyle(each).opacity") == "0"
+        assert page.locator(".view.live .cam").evaluate("each => getComputedStyle(each).opacity") == "0"
         page.locator("[data-opacity]").fill("70")
         fits(page)
         picture(page, "live")
         daemon.process.send_signal(signal.SIGSTOP)
         page.wait_for_selector(".verdict.lost")
-        page.wait_for_selector(".live .picture.lost")
+        page.wait_for_selector(".view.live .picture.lost")
         assert page.locator(".verdict.live").count() == 0
         assert "No word from the station" in page.locator(".condition").inner_text()
         picture(page, "station-silent")
@@ -192,6 +193,47 @@ def test_a_page_whose_server_went_says_so_and_comes_back(config, open_pages) -> 
         page.wait_for_selector(".is-gone .gone b:visible")
         pages.start()
         page.wait_for_selector("body:not(.is-gone) .condition.well")
+
+
+def test_a_station_that_died_is_lost_and_its_next_boot_is_live(config, open_pages) -> None:
+    with Running(config) as daemon:
+        page = open_pages(config).open(PANEL)
+        daemon.station.start()
+        daemon.station.trigger("A-1")
+        page.wait_for_selector(".verdict.live")
+        daemon.process.kill()
+        page.wait_for_selector(".verdict.lost")
+    with Running(config) as daemon:
+        page.wait_for_selector(".verdict.past")
+        daemon.station.start()
+        daemon.station.trigger("A-2")
+        page.wait_for_selector(".verdict.live")
+        sync_api.expect(page.locator(".view.live .id")).to_have_text("A-2")
+
+
+def test_roles_by_pin_on_the_pad_and_back_to_viewer_when_nobody_touches(config, open_pages) -> None:
+    with Running(config):
+        pages = open_pages(config)
+        page = pages.open(PANEL, locale="de-DE")
+        page.locator(".account [data-open=sign] >> text=Anmelden").click()
+        page.locator(".names [data-name=Ann]").click()
+        fits(page)
+        picture(page, "pad")
+        for digit in "999":
+            page.locator(f"[data-digit='{digit}']").click()
+        page.locator("[data-pin]").click()
+        page.wait_for_selector(".alerts >> text=Das stimmt nicht")
+        page.locator("[data-back]").click()
+        page.locator("[data-close]:visible").click()
+        sign_in(page, "Ann")
+        page.reload()
+        page.wait_for_selector(".who >> text=Bediener")
+        write_people(config.parent / "people.toml", {})
+        page.wait_for_selector(".account [data-open=sign]")
+        page.locator("[data-language=en]").click()
+        page.wait_for_selector(".account [data-open=sign] >> text=Sign in")
+        done = [json.loads(line)["did"] for line in (config.parent / "people.log").read_text().splitlines()]
+        assert done == ["wrong_pin", "signed_in", "ended"]
 
 
 def test_two_operators_decide_by_mouse_touch_and_key_each_part_once(tmp_path, unsure, capture, open_pages) -> None:
