@@ -4,12 +4,11 @@
   let beat = Date.now();
   window.okngBeat = () => { beat = Date.now(); };
   const root = () => document.querySelector(".okng");
-  const current = () => document.querySelector("[data-case]")?.dataset.case ?? "";
   const isGone = () => Date.now() - beat > GONE_MS;
   setInterval(() => document.body.classList.toggle("is-gone", isGone()), 250);
 
   function go(view) { if (root()) root().dataset.view = view; }
-  function decide(decision) { if (!isGone()) emitEvent("okng-decide", { case: current(), decision }); }
+  function say(event, args) { if (!isGone()) emitEvent(`okng-${event}`, args); }
   function signIn(name) {
     sessionStorage.setItem("okng-operator", name);
     emitEvent("okng-operator", { name });
@@ -25,8 +24,7 @@
     if (!button || button.disabled || event.detail > 1) return;  // the second click of two is none of its own
     const does = button.dataset;
     if (does.go) go(does.go);
-    else if (does.decide) decide(does.decide);
-    else if (does.change) emitEvent("okng-change", { case: does.change, decision: does.decision });
+    else if (does.event) say(does.event, { ...does });
     else if ("operator" in does) signIn(does.operator);
     else if ("typed" in does) typed();
   });
@@ -39,8 +37,7 @@
     const key = event.key.toLowerCase();
     if (key === "l") go("live");
     if (key === "d") go("decide");
-    if (root()?.dataset.view === "decide" && (key === "a" || key === "r")) {
-      document.querySelector(`[data-decide="${key === "a" ? "accept" : "reject"}"]:not(:disabled)`)?.click();
-    }
+    const pressed = CSS.escape(event.key.toUpperCase());
+    [...document.querySelectorAll(`[data-key="${pressed}"]:not(:disabled)`)].find((each) => each.checkVisibility())?.click();
   });
 })();

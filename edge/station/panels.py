@@ -5,14 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from html import escape
 
-from edge.contract.types import Decision, Verdict
-from edge.station.live import Freshness, Part, Shown
-from edge.station.review import Choice, Progress
-from edge.station.words import DECIDED, LOOKS, duration, share
+from edge.contract.types import Verdict
+from edge.station.live import Freshness, Shown
+from edge.station.words import LOOKS, duration, share
 from edge.wire.messages import ResultHeader
 
 MOST_NOTICES = 3
-SHOWN_CHOICES = 4
 
 
 def shape(verdict: Verdict) -> str:
@@ -104,59 +102,10 @@ def age(shown: Shown) -> str:
     return f'<div class="age {shown.freshness}">Taken {said}</div>'
 
 
-def waiting(queue: list[Part], dropped: int) -> str:
-    """Above the part to decide: how many wait."""
-    if not queue:
-        return '<div class="waiting none">No part waits for a decision</div>'
-    more = f" · {dropped} older in the journal only" if dropped else ""
-    count = f"{len(queue)} parts wait" if len(queue) > 1 else "1 part waits"
-    case = escape(queue[0].result.header.id, quote=True)
-    return f'<div class="waiting" data-case="{case}">{shape(Verdict.REVIEW)}<b>{count}</b>{more}</div>'
-
-
-def history(choice: Choice) -> str:
-    """One choice: what, who, whether it is on record."""
-    verdict = Verdict.OK if choice.decision is Decision.ACCEPT else Verdict.NG
-    state = {
-        Progress.SENDING: "being sent …",
-        Progress.DONE: "on record",
-        Progress.REFUSED: f"NOT on record: {choice.why}",
-    }[choice.progress]
-    name = escape(choice.part or choice.inspection)
-    said = f"{DECIDED[choice.decision]} by {escape(choice.operator)}"
-    return (
-        f'<div class="choice {verdict} {choice.progress}">{shape(verdict)}<div><b>{name}</b>'
-        f"<span>{said} · {escape(state)}</span></div></div>"
-    )
-
-
-def choices(last: Sequence[Choice], *, can_change: bool) -> str:
-    """The last choices, each with a button that turns it round."""
-    rows = ""
-    for each in last[:SHOWN_CHOICES]:
-        other = Decision.REJECT if each.decision is Decision.ACCEPT else Decision.ACCEPT
-        if each.progress is Progress.REFUSED:
-            other = each.decision
-        label = "Try again" if each.progress is Progress.REFUSED else f"Change to {other}"
-        able = "" if can_change and each.progress is not Progress.SENDING else "disabled"
-        asks = f'data-change="{escape(each.inspection, quote=True)}" data-decision="{other}"'
-        rows += f'<div class="row">{history(each)}<button {able} {asks}>{label}</button></div>'
-    return f"<small>Decided</small>{rows}" if rows else ""
-
-
-def controls(operator: str, operators: Sequence[str], *, connected: bool, armed: bool) -> str:
-    """Accept and reject; before that, who is deciding."""
-    if not operator:
-        return _sign_in(operators)
-    able = "" if connected and armed else "disabled"
-    return (
-        f'<button class="who" data-operator=""><small>Operator</small><b>{escape(operator)}</b></button>'
-        f'<button class="decision ng" {able} data-decide="reject">{shape(Verdict.NG)}Reject<kbd>R</kbd></button>'
-        f'<button class="decision ok" {able} data-decide="accept">{shape(Verdict.OK)}Accept<kbd>A</kbd></button>'
-    )
-
-
-def _sign_in(operators: Sequence[str]) -> str:
+def operator(name: str, operators: Sequence[str]) -> str:
+    """Who decides, to choose or type; once that is said, a button to say it anew."""
+    if name:
+        return f'<button class="who" data-operator=""><small>Operator</small><b>{escape(name)}</b></button>'
     names = "".join(
         f'<button class="name" data-operator="{escape(name, quote=True)}">{escape(name)}</button>' for name in operators
     )
@@ -165,16 +114,6 @@ def _sign_in(operators: Sequence[str]) -> str:
         '<button class="name" data-typed>Go</button>'
     )
     return f'<div class="signin"><b>Who decides?</b>{names or typed}</div>'
-
-
-def nothing_waits() -> str:
-    """In the place of the picture, when there is nothing to decide."""
-    return f'<div class="nothing">{shape(Verdict.OK)}All decided</div>'
-
-
-def badge(waiting: int) -> str:
-    """How many wait, beside the name of the view; nothing where none does."""
-    return f'<span class="badge">{waiting}</span>' if waiting else ""
 
 
 def navigation() -> str:

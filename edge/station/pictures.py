@@ -26,6 +26,21 @@ RegionOf = Callable[[str], Region | None]
 """From a bundle's digest to the region that its map covers; None where that is not known."""
 
 
+class Pictures:
+    """The last pictures drawn: the same for all who look."""
+
+    def __init__(self, region_of: RegionOf) -> None:
+        self._region_of, self._drawn = region_of, dict[Part, str]()
+
+    def of(self, part: Part | None) -> str:
+        """SVG of the part."""
+        if part is None:
+            return '<div class="nothing">No picture yet</div>'
+        if part not in self._drawn:
+            self._drawn = dict(list(self._drawn.items())[-3:]) | {part: draw(part, self._region_of)}
+        return self._drawn[part]
+
+
 def draw(part: Part, region_of: RegionOf) -> str:
     """SVG of a part. Where it is not known which region the map covers, the frame is shown without it."""
     heat = heat_of(part.result)

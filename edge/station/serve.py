@@ -13,8 +13,8 @@ from starlette.middleware.trustedhost import TrustedHostMiddleware
 
 from edge.errors import UsageError
 from edge.station.feed import Feed
-from edge.station.page import HERE, Page, Pictures
-from edge.station.pictures import RegionOf
+from edge.station.page import HERE, Page
+from edge.station.pictures import Pictures, RegionOf
 
 OURS = ("127.0.0.1", "localhost", "[::1]", "::1")
 FRAMES_LIMIT = 0
@@ -45,7 +45,8 @@ def application(feed: Feed, region_of: RegionOf, operators: Sequence[str], host:
 
     @ui.page("/", title="okng", response_timeout=30)
     def _page() -> None:
-        ui.add_css((HERE / "page.css").read_text(encoding="utf-8"))
+        for style in ("page.css", "decide.css"):
+            ui.add_css((HERE / style).read_text(encoding="utf-8"))
         ui.add_head_html(f"<script>{(HERE / 'page.js').read_text(encoding='utf-8')}</script>")
         Page(feed, pictures, operators)
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
-from edge.contract.types import Decision, State, Verdict
+from edge.contract.types import State, Verdict
 
 
 @dataclass(frozen=True)
@@ -37,7 +38,6 @@ STATES: dict[State, str] = {
     State.ERROR: "Error: cannot inspect",
 }
 INSPECTING = frozenset({State.READY, State.SINGLE_EXECUTION, State.CONTINUOUS_EXECUTION})
-DECIDED: dict[Decision, str] = {Decision.ACCEPT: "accepted", Decision.REJECT: "rejected"}
 
 
 def duration(seconds: float) -> str:
@@ -53,3 +53,67 @@ def duration(seconds: float) -> str:
 def share(part: int, whole: int) -> str:
     """As a percentage; a dash where there is nothing to divide."""
     return f"{100 * part / whole:.1f} %" if whole else "–"
+
+
+class Words:
+    """Texts by key, "decide.undo"; call it with a key and what goes into its braces."""
+
+    def __init__(self, texts: Mapping[str, str]) -> None:
+        self.texts = texts
+
+    def __call__(self, key: str, **values: object) -> str:
+        """The text. Raises KeyError when there is none of that key, or a value is missing."""
+        return self.texts[key].format_map(values)
+
+    def count(self, key: str, count: int) -> str:
+        """The text for one, or for many."""
+        return self(f"{key}_one" if count == 1 else f"{key}_many", count=count)
+
+    def duration(self, seconds: float) -> str:
+        """See `duration`."""
+        return duration(seconds)
+
+
+ENGLISH = Words(
+    {f"verdict.{verdict}": look.word for verdict, look in LOOKS.items()}
+    | {
+        "decide.wait_one": "1 part waits",
+        "decide.wait_many": "{count} parts wait",
+        "decide.wait_none": "No part waits for a decision",
+        "decide.line_waits": "The line waits: {time}",
+        "decide.all_done": "All decided",
+        "decide.decided": "Decided",
+        "decide.accept": "Accept",
+        "decide.reject": "Reject",
+        "decide.accept_bare": "Accept, no reason",
+        "decide.reject_bare": "Reject, no reason",
+        "decide.why_accept": "Accept: why?",
+        "decide.why_reject": "Reject: why?",
+        "decide.back": "Back",
+        "decide.accepted": "accepted by {name}",
+        "decide.rejected": "rejected by {name}",
+        "decide.sending": "being sent …",
+        "decide.refused": "NOT on record: {why}",
+        "decide.undoing": "being taken back …",
+        "decide.undone": "taken back",
+        "decide.undo": "Undo",
+        "decide.earlier": "Earlier parts",
+        "decide.close": "Close",
+        "decide.recent": "Earlier parts: touch one to decide otherwise",
+        "decide.none_yet": "No part has come yet",
+        "decide.by_okng": "as judged by the station",
+        "decide.was": "judged {verdict}",
+        "decide.to_queue": "To the queue",
+        "decide.sign_in_first": "Say first who decides",
+        "reason.dust": "Dust",
+        "reason.reflection": "Reflection",
+        "reason.within-tolerance": "Within tolerance",
+        "reason.false-alarm": "False alarm",
+        "reason.scratch": "Scratch",
+        "reason.dent": "Dent",
+        "reason.stain": "Stain",
+        "reason.crack": "Crack",
+        "reason.missing": "Missing",
+        "reason.other": "Other",
+    }
+)

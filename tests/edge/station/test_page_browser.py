@@ -14,7 +14,6 @@ from typing import Any
 import msgspec
 import pytest
 
-from edge.journal.reader import JournalReader
 from tests.edge.test_daemon import BY_COMMAND, WAIT_S, Running, station_file
 
 sync_api = pytest.importorskip("playwright.sync_api", reason="needs the dev extra")
@@ -168,40 +167,3 @@ def test_a_page_whose_server_went_says_so_and_comes_back(config, open_pages) -> 
         page.wait_for_selector(".is-gone .gone b:visible")
         pages.start()
         page.wait_for_selector("body:not(.is-gone) .condition.well")
-
-
-def test_two_operators_decide_by_mouse_touch_and_key_each_part_once(tmp_path, unsure, capture, open_pages) -> None:
-    config = station_of(tmp_path / "s", unsure, capture)
-    with Running(config) as daemon:
-        pages = open_pages(config)
-        ann, ben = pages.open(DESK), pages.open(PANEL, has_touch=True)
-        ann.wait_for_selector(".condition.well")
-        daemon.station.start()
-        asked = [daemon.station.trigger(f"B-{number}") for number in range(4)]
-        for page, name in ((ann, "Ann"), (ben, "Ben")):
-            page.locator("[data-go=decide]").click()
-            page.wait_for_selector(f'[data-case="{asked[0]}"]')
-            fits(page)
-            picture(page, "who-decides")
-            page.locator(f"[data-operator={name}]").click()
-        ready = "[data-decide=accept]:not(:disabled)"
-        ann.locator(ready).dblclick()
-        ben.wait_for_selector(f'[data-case="{asked[1]}"]')
-        ben.locator("[data-decide=reject]:not(:disabled)").tap()
-        ann.wait_for_selector(f'[data-case="{asked[2]}"]')
-        ann.wait_for_selector(ready)
-        fits(ann)
-        picture(ann, "decide")
-        picture(ben, "decide")
-        ann.keyboard.press("a")
-        ann.keyboard.press("a")
-        ann.wait_for_selector(f'[data-case="{asked[3]}"]')
-        ann.locator(f'[data-change="{asked[2]}"]:not(:disabled)').click()
-        sync_api.expect(ann.locator(".choice.done").first).to_contain_text("rejected by Ann")
-        ann.reload()
-        ann.locator("[data-go=decide]").click()
-        ann.wait_for_selector(".who >> text=Ann")
-        sync_api.expect(ann.locator(".choice.done")).to_have_count(3)
-    with JournalReader(daemon.folder / "journal") as journal:
-        found = [[(each.decision, each.operator) for each in journal.decisions(name)] for name in asked]
-    assert found == [[("accept", "Ann")], [("reject", "Ben")], [("accept", "Ann"), ("reject", "Ann")], []]
