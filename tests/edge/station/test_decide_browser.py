@@ -92,6 +92,7 @@ def test_two_operators_decide_by_mouse_touch_and_key_each_part_once(tmp_path, bu
         ann.keyboard.press("2")
         shows(ann, asked[3])
         recorded(ann, "rejected by Ann · Dent")
+        ann.wait_for_selector(READY.format("accept"))
         ann.keyboard.press("a")
         ann.wait_for_selector(".codes.ok")
         ann.keyboard.press("a")  # no reason
