@@ -124,7 +124,7 @@ def test_what_a_wrong_clock_stamped_after_younger_ones_does_not_go_early(filled,
 
 
 def test_images_go_before_rows_and_their_checksum_stays(filled) -> None:
-    limit = 220_000
+    limit = 250_000
     journal = filled(Bounds(size=limit), [Verdict.NG] * 30)
     assert journal._book.retention.size() > limit
     journal.tidy()
