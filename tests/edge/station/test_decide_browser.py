@@ -167,7 +167,7 @@ def test_a_part_that_the_line_holds_comes_first_and_gets_its_signal_once(tmp_pat
         assert daemon.station.status().held == []
 
 
-def test_what_is_decided_while_the_station_is_away_is_done_once_when_it_is_back(
+def test_a_click_that_went_with_station_and_page_is_made_again_and_done_once(
     tmp_path, bundle, capture, open_pages
 ) -> None:
     config = unsure(tmp_path / "s", bundle, capture)
