@@ -19,11 +19,6 @@ from tests.edge.station.messages import image
 from tests.edge.test_daemon import BY_COMMAND, WAIT_S, Running, station_file
 
 
-@pytest.fixture
-def config(tmp_path, bundle, capture):
-    return station_file(tmp_path, bundle, f"{capture.as_uri()}?loop=true", BY_COMMAND)
-
-
 @pytest.fixture(scope="module")
 def daemon(tmp_path_factory, bundle, capture) -> Iterator[Running]:
     folder = tmp_path_factory.mktemp("feed")
@@ -48,7 +43,7 @@ def as_review(daemon: Running, feed: Feed) -> Part:
     message = daemon.results[-1]
     header = msgspec.structs.replace(message.header, verdict=Verdict.REVIEW)
     feed.review.put(ResultMessage(header, message.map_units))
-    return feed.review.waiting[-1]
+    return feed.review.waiting[-1].part
 
 
 def test_results_and_their_images_are_shown(daemon, bundle) -> None:
@@ -80,8 +75,8 @@ def test_a_decision_is_in_the_journal_once_whatever_is_clicked_and_however_often
                 assert feed.review.choices[0].progress is Progress.SENDING
                 with Running(config):
                     await until(lambda: feed.review.choices[0].progress is Progress.DONE)
-                    feed.send(feed.review.change(name, Decision.REJECT, "ben", "change-1"))
-                    feed.send(feed.review.change(name, Decision.REJECT, "ben", "change-2"))
+                    for number in (1, 2):
+                        feed.send(feed.review.choose(name, Decision.REJECT, "ben", f"change-{number}", seen="click-0"))
                     await until(lambda: feed.review.choices[0].progress is Progress.DONE)
         with JournalReader(daemon.folder / "journal") as journal:
             found = journal.decisions(name)

@@ -14,10 +14,10 @@ import numpy as np
 import pytest
 
 from edge.contract.types import Verdict
+from tests.edge.station.browsing import CHROMIUM, PANEL, Pages, sync_api
 from tests.edge.station.messages import image
-from tests.edge.station.test_page_browser import CHROMIUM, PANEL, WAIT_S, Pages, browser, sync_api  # noqa: F401
 from tests.edge.station.twin import Twin
-from tests.edge.test_daemon import BY_COMMAND, station_file
+from tests.edge.test_daemon import BY_COMMAND, WAIT_S, station_file
 
 pytestmark = [
     pytest.mark.browser,
@@ -66,7 +66,7 @@ def an_hour(twin: Twin, frame: bytes) -> None:
             twin.state()
 
 
-def test_a_day_of_results_makes_neither_page_nor_server_grow(tmp_path, bundle, capture, browser) -> None:  # noqa: F811
+def test_a_day_of_results_makes_neither_page_nor_server_grow(tmp_path, bundle, capture, browser) -> None:
     config = station_file(tmp_path, bundle, capture.as_uri(), BY_COMMAND)
     frame = image(1, 480, 640).data + bytes(np.random.default_rng(7).bytes(20_000))
     sizes: list[Size] = []

@@ -6,25 +6,15 @@ import pytest
 
 from edge.contract.types import Decision, Verdict
 from edge.inspection.recipes import read_recipe
-from tests.edge.station.test_page_browser import (  # noqa: F401
-    DESK,
-    PANEL,
-    browser,
-    config,
-    fits,
-    open_pages,
-    picture,
-    pytestmark,
-    sign_in,
-    sync_api,
-)
+from tests.edge.station.browsing import DESK, MARKS, PANEL, fits, picture, sign_in, sync_api
 from tests.edge.test_daemon import Running
 
+pytestmark = MARKS
 PARTS = 30
 
 
 @pytest.mark.parametrize("size", [PANEL, DESK], ids=["panel", "desk"])
-def test_history_is_looked_through_and_statistics_count_it(size, config, open_pages) -> None:  # noqa: F811
+def test_history_is_looked_through_and_statistics_count_it(size, config, open_pages) -> None:
     with Running(config) as daemon:
         daemon.station.start()
         for number in range(PARTS):
@@ -68,7 +58,7 @@ def test_history_is_looked_through_and_statistics_count_it(size, config, open_pa
 
 
 @pytest.mark.parametrize("size", [PANEL, DESK], ids=["panel", "desk"])
-def test_an_engineer_tries_thresholds_draws_a_recipe_and_changes_over_to_it(size, config, open_pages) -> None:  # noqa: F811
+def test_an_engineer_tries_thresholds_draws_a_recipe_and_changes_over_to_it(size, config, open_pages) -> None:
     recipes = config.parent / "recipes"
     recipes.mkdir()
     (recipes / "plain.toml").write_text("")
