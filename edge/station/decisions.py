@@ -46,23 +46,22 @@ class Decisions:
             await asyncio.sleep(LOOK_S)
 
     async def bring_frames(self) -> None:
-        """For ever: each frame is asked for once."""
+        """For ever: each frame is asked for until the journal has answered."""
         asked: set[str] = set()
         while True:
-            waiting = [case.part for case in self._review.waiting[:AHEAD]]
-            bare = [part.result.header for part in waiting if part.image is None]
-            await self._attach([header for header in bare if header.id not in asked])
-            asked = {header.id for header in bare}
+            parts = [case.part for case in self._review.waiting[:AHEAD]]
+            bare = [part.result.header for part in parts if part.image is None]
+            if not {header.id for header in bare} <= asked:
+                try:
+                    await self._attach([header for header in bare if header.id not in asked])
+                    asked = {header.id for header in bare}
+                except WireError:
+                    pass  # meanwhile the map is shown alone
             await asyncio.sleep(PAUSE_S)
 
     async def _attach(self, headers: list[ResultHeader]) -> None:
-        if not headers:
-            return
-        try:
-            for frame in await self._archive.ask(lambda station: _frames(station, headers)):
-                self._review.attach(frame)
-        except WireError:
-            pass  # the map is shown alone
+        for frame in await self._archive.ask(lambda station: _frames(station, headers)):
+            self._review.attach(frame)
 
     async def bring(self, inspection: str) -> None:
         """An inspection of the journal, to be decided on otherwise. Raises WireError when the station has none."""

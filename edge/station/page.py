@@ -21,7 +21,7 @@ from edge.wire.allowed import Role
 HERE = Path(__file__).parent
 REFRESH_S = 0.25
 BEAT_S = 1.0
-STYLES = ("page.css", "decide.css", "past.css", "setup_view.css")
+STYLES = ("page.css", "decide_view.css", "past.css", "setup_view.css")
 VIEWS: tuple[type[View], ...] = (LiveView, DecideView, HistoryView, StatisticsView, SetupView)
 """In the order of their tabs."""
 
