@@ -46,7 +46,7 @@ def _card(say: Words, each: Past) -> str:
     return (
         f'<button class="card {header.verdict}" data-event="look" data-case="{escape(header.id, quote=True)}">{picture}'
         f'<span class="mark">{shape(header.verdict)}{said}</span><b>{escape(name_of(header))}</b>'
-        f"<small>{written(header.triggered_ns)[5:]} · {escape(header.kind or '') or say(f'verdict.{header.verdict}')} "
+        f"<small>{written(header.triggered_ns)[5:]}<br>{escape(header.kind or '') or say(f'verdict.{header.verdict}')} "
         f"{score}</small></button>"
     )
 

@@ -88,7 +88,7 @@
     if (event.repeat || event.ctrlKey || event.altKey || event.metaKey || event.target.matches("input:not([type=range]), textarea")) return;
     const key = CSS.escape(event.key.toUpperCase());
     const able = [...document.querySelectorAll(`[data-key="${key}"]:not(:disabled)`)].filter((each) => each.checkVisibility());
-    const inView = able.find((each) => each.closest("main"));  // it goes before the tabs, which have digits, too
+    const inView = able.find((each) => each.closest(".view"));  // it goes before the tabs, which have digits, too
     if (inView) chosen = Date.now();
     if (inView || Date.now() - chosen > DOUBLE_MS) (inView ?? able[0])?.click();
   });
