@@ -9,6 +9,7 @@ import msgspec
 import pytest
 
 from edge.contract.types import Decision, Verdict
+from edge.errors import WireError
 from edge.journal.reader import JournalReader
 from edge.station.feed import Feed
 from edge.station.live import Part
@@ -97,6 +98,26 @@ def test_what_the_station_refuses_is_said(daemon) -> None:
             feed.send(feed.review.choose(name, Decision.ACCEPT, "x" * 201, "id-1"))
             await until(lambda: feed.review.choices[0].progress is Progress.REFUSED)
             assert "bad_request" in feed.review.choices[0].why
+
+    asyncio.run(use())
+
+
+def test_a_part_of_before_the_page_is_brought_with_what_stands_on_it_and_waits_no_more_than_before(daemon) -> None:
+    name = daemon.station.trigger("B-1")
+    daemon.collect(len(daemon.results) + 1)
+    made = daemon.station.decide(name, Decision.ACCEPT, "ann")
+
+    async def use() -> None:
+        async with feed_of(daemon) as feed:
+            await until(lambda: feed.live.shown(0, 0).station == "one")
+            assert feed.review.find(name) is None
+            before = feed.review.total
+            await feed.decisions.bring(name)
+            case = feed.review.find(name)
+            assert (case.part.result.header.part, case.said.operator, case.seen) == ("B-1", "ann", made.request_id)
+            assert (feed.review.total, name in [each.id for each in feed.review.waiting]) == (before, False)
+            with pytest.raises(WireError, match="unknown_inspection"):
+                await feed.decisions.bring("00000000-1")
 
     asyncio.run(use())
 

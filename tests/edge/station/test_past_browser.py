@@ -46,6 +46,15 @@ def test_history_is_looked_through_and_statistics_count_it(size, config, open_pa
         assert "Rejected by Ben" in facts
         assert ng[-1].id in facts
         picture(page, "history-one")
+        page.locator("[data-event=override]").click()
+        page.wait_for_selector(f'.waiting.earlier[data-case="{ng[-1].id}"]')
+        assert "accepted by Ann" in page.locator(".waiting.earlier").inner_text()
+        page.wait_for_selector(".view.decide .picture svg image.cam")
+        sign_in(page, "Ben")
+        page.locator("[data-event=ask][data-decision=reject]:not(:disabled)").click()
+        page.locator("[data-code=dent]").click()
+        sync_api.expect(page.locator(".choice.done").first).to_contain_text("rejected by Ben · Dent")
+        page.locator("[data-go=history]").click()
         page.keyboard.press("Escape")
         page.wait_for_selector(".whole.open", state="detached")
         page.locator("[data-go=statistics]").click()
