@@ -41,7 +41,7 @@ def test_history_is_looked_through_and_statistics_count_it(size, config, open_pa
         sync_api.expect(page.locator(".card")).to_have_count(sum(ng[-1].part in each.part for each in ng))
         page.locator(f'.card[data-case="{ng[-1].id}"]').click()
         page.wait_for_selector(".whole.open .picture svg image.cam")
-        assert "only dust" in page.locator(".whole .said").inner_text()
+        assert "only dust" in page.locator(".whole .facts .said").inner_text()
         facts = page.locator(".view.history .facts").inner_text()
         assert "Rejected by Ben" in facts
         assert ng[-1].id in facts
