@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import msgspec
 
-from edge.contract.types import Decision
+if TYPE_CHECKING:
+    from edge.contract.types import Decision
 
 ReasonCode = Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z0-9_-]{1,40}\Z")]
 """Shown to people with spaces for its hyphens."""
@@ -27,4 +28,4 @@ class Reasons(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     def of(self, decision: Decision) -> tuple[str, ...]:
         """Those for this decision."""
-        return self.accept if decision is Decision.ACCEPT else self.reject
+        return self.accept if decision == "accept" else self.reject

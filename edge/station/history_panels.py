@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from html import escape
 
 from edge.contract.types import Decision, Verdict
-from edge.station.looks import shape
+from edge.station.looks import DECIDED, shape
 from edge.station.span import written
 from edge.station.statistics_panels import moment, spans
 from edge.station.words import Words
@@ -42,11 +42,11 @@ def _card(say: Words, each: Past) -> str:
     header = each.header
     picture = f'<img alt="" src="{_jpeg(each.thumbnail)}">' if each.thumbnail else f"<i>{say('history.no_image')}</i>"
     score = "" if header.score is None else say.number(header.score, 3)
-    said = f"<em>{shape(_verdict_of(each.decision.decision))}</em>" if each.decision else ""
+    said = f"<em>{shape(DECIDED[each.decision.decision])}</em>" if each.decision else ""
     return (
         f'<button class="card {header.verdict}" data-event="look" data-case="{escape(header.id, quote=True)}">{picture}'
         f'<span class="mark">{shape(header.verdict)}{said}</span><b>{escape(name_of(header))}</b>'
-        f"<small>{written(header.triggered_ns)[5:]} · {escape(header.kind or '') or say(f'verdict.{header.verdict}')} "
+        f"<small>{written(header.triggered_ns)[5:]}<br>{escape(header.kind or '') or say(f'verdict.{header.verdict}')} "
         f"{score}</small></button>"
     )
 
@@ -108,13 +108,13 @@ def decision(say: Words, each: Past) -> str:
     said = each.decision
     if said is None:
         return f'<p class="soft">{say("history.not_decided")}</p>'
-    verdict = _verdict_of(said.decision)
+    verdict = DECIDED[said.decision]
     return f'<div class="said {verdict}">{shape(verdict)}<span>{_told(say, said)}</span></div>'
 
 
 def _told(say: Words, said: DecidedFact) -> str:
     key = "history.accepted" if said.decision is Decision.ACCEPT else "history.rejected"
-    why = " · ".join(filter(None, (said.code, said.reason)))
+    why = " · ".join(filter(None, (said.code and say.reason(said.code), said.reason)))
     told = escape(say(key, name=said.operator, time=written(said.decided_ns)))
     return f"{told}<br>{escape(why)} "
 
@@ -125,7 +125,7 @@ def verdict(say: Words, header: ResultHeader) -> str:
 
 
 def full_controls(say: Words, *, newer: bool, older: bool) -> str:
-    """Under one inspection: back, and to its neighbours."""
+    """Under one inspection: back, to its neighbours, and to Decide."""
     beside = "".join(
         f'<button data-event="look-{name}" data-key="{key}" {able}>{say(f"history.{name}")}</button>'
         for name, key, able in (
@@ -133,16 +133,13 @@ def full_controls(say: Words, *, newer: bool, older: bool) -> str:
             ("older", "ARROWRIGHT", "" if older else "disabled"),
         )
     )
-    return f'<button data-event="back" data-key="ESCAPE">{say("history.back")}</button>{beside}'
+    decide = f'<button data-event="override">{say("history.override")}</button>'
+    return f'<button data-event="back" data-key="ESCAPE">{say("history.back")}</button>{beside}{decide}'
 
 
 def name_of(header: ResultHeader) -> str:
     """What people call it."""
     return header.part or header.frame_name or header.id
-
-
-def _verdict_of(decision: Decision) -> Verdict:
-    return Verdict.OK if decision is Decision.ACCEPT else Verdict.NG
 
 
 def _jpeg(data: bytes) -> str:

@@ -8,19 +8,18 @@ from datetime import datetime
 import msgspec
 from nicegui import background_tasks, ui
 
-from edge.client import AsyncStation, CommandRefused
+from edge.client import AsyncStation
 from edge.contract.types import Verdict
 from edge.errors import WireError
 from edge.station import history_panels, panels, statistics_panels
+from edge.station.archive import part_of
 from edge.station.live import Part, Shown
 from edge.station.pictures import draw
 from edge.station.span import span_of
 from edge.station.visit import Args, View, Visit, place
 from edge.wire.allowed import Role
 from edge.wire.answers import DecisionAnswer
-from edge.wire.messages import ImageHeader, ImageMessage, ResultMessage, map_from_bytes
 from edge.wire.queries import LATEST, History, Past
-from edge.wire.requests import ErrorCode
 
 CARDS = 24
 """On one page."""
@@ -58,8 +57,9 @@ class HistoryView(View):
         visit.on("look", Role.VIEWER, lambda args: self._look(args.get("case", "")))
         visit.on("look-newer", Role.VIEWER, lambda _: self._beside(-1))
         visit.on("look-older", Role.VIEWER, lambda _: self._beside(+1))
+        visit.on("override", Role.VIEWER, lambda _: self._override())
         visit.on("back", Role.VIEWER, lambda _: self._back())
-        self._shown = ""
+        self._shown, self._client = "", ui.context.client
 
     def refresh(self, shown: Shown) -> None:  # noqa: ARG002
         """See `View`: the first time that it is opened; from then on what is looked at stands still."""
@@ -99,7 +99,7 @@ class HistoryView(View):
             return
         say, self._shown = self.visit.say, inspection
         try:
-            part, decided = await self.visit.feed.archive.ask(lambda station: _whole(station, past))
+            part, decided = await self.visit.feed.archive.ask(lambda station: _whole(station, inspection))
             drawn = await asyncio.to_thread(draw, part, self.visit.pictures.region_of, say)
         except WireError as error:
             drawn, decided = statistics_panels.trouble(str(error)), []
@@ -117,31 +117,22 @@ class HistoryView(View):
         if 0 <= at < len(self._found):
             await self._look(self._found[at].header.id)
 
+    async def _override(self) -> None:
+        """On to Decide with the inspection that is shown."""
+        inspection = self._shown
+        try:
+            await self.visit.feed.decisions.bring(inspection)
+        except WireError as error:
+            self._facts.content = statistics_panels.trouble(str(error))
+            return
+        self.visit.opened = inspection
+        self._client.run_javascript("okngGo('decide')")
+
     def _back(self) -> None:
         self._shown = ""
         self._whole.classes(remove="open")
 
 
-async def _whole(station: AsyncStation, past: Past) -> tuple[Part, list[DecisionAnswer]]:
-    return await _part(station, past), (await station.decisions(past.header.id)).decisions
-
-
-async def _part(station: AsyncStation, past: Past) -> Part:
-    """As Live shows one: its map, and its frame where the journal has it."""
-    header = past.header
-    found = await station.find(header.id)
-    result = ResultMessage(found.header, None if found.map is None else map_from_bytes(found.header, found.map))
-    if header.image is None:
-        return Part(result, None)
-    try:
-        kept = await station.image(header.id)
-    except CommandRefused as error:
-        if error.code == ErrorCode.REFUSED:  # it has made room meanwhile
-            return Part(result, None)
-        raise
-    about = ImageHeader(
-        station=header.station, boot=header.boot, number=header.number, sequence=header.sequence,
-        captured_ns=header.captured_ns, bundle=header.bundle, id=header.id, encoding=kept.encoding,
-        height=kept.height, width=kept.width,
-    )  # fmt: skip
-    return Part(result, ImageMessage(about, kept.data))
+async def _whole(station: AsyncStation, inspection: str) -> tuple[Part, list[DecisionAnswer]]:
+    part, _ = await part_of(station, inspection)
+    return part, (await station.decisions(inspection)).decisions

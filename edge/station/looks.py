@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from edge.contract.types import Verdict
+from edge.contract.types import Decision, Verdict
 
 _CIRCLE = "M50 4a46 46 0 1 0 .01 0Z"
 _OCTAGON = "M31 4h38l27 27v38l-27 27H31L4 69V31Z"
@@ -13,6 +13,8 @@ SHAPES: dict[Verdict, str] = {
     Verdict.FAULT: "M50 5L97 92H3ZM50 36v26M50 77v1",
 }
 """The path of each shape in a box of 100 x 100: circle, octagon, diamond, triangle."""
+DECIDED: dict[Decision, Verdict] = {Decision.ACCEPT: Verdict.OK, Decision.REJECT: Verdict.NG}
+"""A part that somebody decided on looks like one that was judged so."""
 
 
 def shape(verdict: Verdict) -> str:

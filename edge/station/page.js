@@ -1,7 +1,7 @@
 // What the browser does alone: views, opacity, keys, the PIN pad, and seeing that its server is gone.
 (() => {
-  const GONE_MS = 3500, TOUCH_MS = 5000;
-  let beat = Date.now(), touched = 0, name = "";
+  const GONE_MS = 3500, TOUCH_MS = 5000, DOUBLE_MS = 600;
+  let beat = Date.now(), touched = 0, chosen = 0, name = "";
   window.okngBeat = () => { beat = Date.now(); };
   const root = () => document.querySelector(".okng");
   const pin = () => document.getElementById("okng-pin");
@@ -15,6 +15,7 @@
     sessionStorage.setItem("okng-view", view);
     say("view", { name: view });
   }
+  window.okngGo = go;
 
   // Signing in: who, then the PIN. What was typed is never kept.
   function sign(step) {
@@ -56,7 +57,7 @@
     }
     if (event.detail > 1) return;  // the second click of two is none of its own
     if (does.go) go(does.go);
-    else if (does.event) say(does.event, { case: document.querySelector(".waiting[data-case]")?.dataset.case ?? "", ...does });
+    else if (does.event) say(does.event, { ...does });
     else if (does.open === "sign") sign("names");
     else if (does.name !== undefined) { name = does.name; sign("pin"); }
     else if ("pin" in does) enter();
@@ -86,7 +87,10 @@
     }
     if (event.repeat || event.ctrlKey || event.altKey || event.metaKey || event.target.matches("input:not([type=range]), textarea")) return;
     const key = CSS.escape(event.key.toUpperCase());
-    [...document.querySelectorAll(`[data-key="${key}"]:not(:disabled)`)].find((each) => each.checkVisibility())?.click();
+    const able = [...document.querySelectorAll(`[data-key="${key}"]:not(:disabled)`)].filter((each) => each.checkVisibility());
+    const inView = able.find((each) => each.closest(".view"));  // it goes before the tabs, which have digits, too
+    if (inView) chosen = Date.now();
+    if (inView || Date.now() - chosen > DOUBLE_MS) (inView ?? able[0])?.click();
   });
   for (const kind of ["pointerdown", "keydown"]) {
     document.addEventListener(kind, () => {  // whoever touches the page is there

@@ -21,6 +21,7 @@ from edge.wire.allowed import Role
 HERE = Path(__file__).parent
 REFRESH_S = 0.25
 BEAT_S = 1.0
+STYLES = ("page.css", "decide_view.css", "past.css", "setup_view.css")
 VIEWS: tuple[type[View], ...] = (LiveView, DecideView, HistoryView, StatisticsView, SetupView)
 """In the order of their tabs."""
 
@@ -29,7 +30,7 @@ def css() -> str:
     """The page's style: the files, and which view and tab belong together."""
     open_views = ", ".join(f'[data-view="{kind.name}"] .view.{kind.name}' for kind in VIEWS)
     open_tabs = ", ".join(f'[data-view="{kind.name}"] [data-go="{kind.name}"]' for kind in VIEWS)
-    files = "".join((HERE / name).read_text(encoding="utf-8") for name in ("page.css", "past.css", "setup_view.css"))
+    files = "".join((HERE / name).read_text(encoding="utf-8") for name in STYLES)
     return files + (
         f"{open_views} {{ display: grid; }}\n"
         f"{open_tabs} {{ color: var(--text) !important; background: var(--ground) !important;"

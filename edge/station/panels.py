@@ -19,16 +19,20 @@ def verdict(say: Words, shown: Shown) -> str:
     header = shown.header
     if shown.freshness is Freshness.LOST:
         last = say("live.last_verdict", verdict=say(f"verdict.{header.verdict}")) if header else say("live.no_verdict")
-        return f'<div class="verdict lost" role="status"><b>{say("live.not_live")}</b><span>{last}</span></div>'
+        return _large("lost", say("live.not_live"), last)
     if header is None:
-        told = f"<b>{say('live.no_part')}</b><span>{say('live.since_page')}</span>"
-        return f'<div class="verdict none" role="status">{told}</div>'
+        return _large("none", say("live.no_part"), say("live.since_page"))
     meaning = say(f"meaning.{header.verdict}")
     if shown.freshness is Freshness.PAST:
         meaning = say("live.last_part", time=say.ago(shown.age_s or 0))
+    look = f"{header.verdict} {shown.freshness}"
+    return _large(look, say(f"verdict.{header.verdict}"), meaning, shape(header.verdict))
+
+
+def _large(look: str, word: str, meaning: str, drawn: str = "") -> str:
     return (
-        f'<div class="verdict {header.verdict} {shown.freshness}" role="status">{shape(header.verdict)}'
-        f"<b>{say(f'verdict.{header.verdict}')}</b><span>{meaning}</span></div>"
+        f'<div class="verdict {look}" role="status" style="--letters:{len(word)}">{drawn}'
+        f"<b>{word}</b><span>{meaning}</span></div>"
     )
 
 
@@ -39,9 +43,7 @@ def part(say: Words, header: ResultHeader | None) -> str:
     kind = f'<div class="kind">{escape(header.kind)}</div>' if header.kind else ""
     why = f'<div class="why">{escape(header.reason)}</div>' if header.reason else ""
     name = escape(header.part or header.frame_name or header.id)
-    named = (
-        f'<div class="part"><small>{say("live.part")}</small><div class="id" title="{name}">{name}</div>{kind}</div>'
-    )
+    named = f'<div class="part"><small>{say("live.part")}</small><b class="id" title="{name}">{name}</b>{kind}</div>'
     return named + _score(say, header) + why
 
 
@@ -78,8 +80,11 @@ def counts(say: Words, tally: Tally) -> str:
 
 def condition(say: Words, shown: Shown) -> str:
     """How the line is: one sentence with a mark, and the station's name."""
-    kind = "lost" if shown.freshness is Freshness.LOST else "error" if shown.troubled else "well"
-    mark = {"lost": "✕", "error": "!", "well": "●"}[kind]
+    kind, mark = "well", "●"
+    if shown.freshness is Freshness.LOST:
+        kind, mark = "lost", "✕"
+    elif shown.troubled or shown.notices:
+        kind, mark = "error" if shown.troubled else "warned", "!"
     how = shown.condition
     told = say(how.key, time=say.duration(how.silent_s)) + (f" – {how.reason}" if how.reason else "")
     return (

@@ -177,7 +177,8 @@ def _spread(say: Words, name: str, each: Spread) -> str:
 def _pareto(say: Words, name: str, found: Sequence[Tally]) -> str:
     if not found:
         return f'<p class="soft">{say(f"statistics.no_{name}")}</p>'
-    return bars(say(f"statistics.{name}"), [(each.name, each.count) for each in found[:MOST_BARS]], "fill")
+    rows = [(say.reason(each.name) if name == "decision_reasons" else each.name, each.count) for each in found]
+    return bars(say(f"statistics.{name}"), rows[:MOST_BARS], "fill")
 
 
 def _estimates(say: Words, found: Survey) -> str:

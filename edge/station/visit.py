@@ -32,6 +32,8 @@ class Visit:
     say: Words
     where: str = ""
     session: Session | None = None
+    opened: str = ""
+    """The inspection that Decide shows instead of the queue."""
 
     @property
     def role(self) -> Role:

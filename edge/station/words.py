@@ -30,6 +30,10 @@ class Words:
         """The text for one, or for many."""
         return self(f"{key}_one" if count == 1 else f"{key}_many", count=count)
 
+    def reason(self, code: str) -> str:
+        """Why somebody decided so: a station's own code is shown as it is, without its hyphens."""
+        return self.texts.get(f"reason.{code}", code.replace("-", " ").replace("_", " ").capitalize())
+
     def number(self, value: float, decimals: int) -> str:
         """With so many decimals, as the language writes it."""
         return f"{value:.{decimals}f}".replace(".", self("language.decimal"))

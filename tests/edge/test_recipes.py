@@ -75,7 +75,10 @@ def test_an_empty_file_is_a_recipe_that_changes_nothing(folder) -> None:
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ("surprise = 1", "surprise: no such key; allowed here: bundle, regions, ignore, thresholds, review, voting, "),
+        (
+            "surprise = 1",
+            "surprise: no such key; allowed here: bundle, regions, ignore, thresholds, review, hold_s, voting, ",
+        ),
         ("bundle = ''", "bundle = '': expected `str` matching"),
         ("review = 'ask'", "review = 'ask': must be one of operator, ng"),
         ("[[regions]]\nwidth = 0.5", "regions[0].name: is missing"),

@@ -6,9 +6,10 @@ import cv2
 import numpy as np
 
 from edge.contract.cam import Thresholds
-from edge.contract.types import Signal, State, Verdict
+from edge.contract.types import Decision, Signal, State, Verdict
 from edge.wire.messages import (
     Counters,
+    DecidedFact,
     ImageHeader,
     ImageMessage,
     MapShape,
@@ -75,3 +76,11 @@ def state(
         counters=Counters(sum((counts or {}).values()), counts or {}), ended=ended, faults=faults or {},
     )  # fmt: skip
     return StateMessage(header)
+
+
+def fact(sequence: int, decision: Decision, operator: str, request_id: str = "id") -> DecidedFact:
+    """What was decided on `result(sequence)`."""
+    return DecidedFact(
+        inspection_id=f"{BOOT}-{sequence}", decision=decision, operator=operator, reason="", request_id=request_id,
+        decided_ns=1,
+    )  # fmt: skip

@@ -9,6 +9,7 @@ import msgspec
 import pytest
 
 from edge.contract.types import Decision, Verdict
+from edge.errors import WireError
 from edge.journal.reader import JournalReader
 from edge.station.feed import Feed
 from edge.station.live import Part
@@ -17,11 +18,6 @@ from edge.station.review import Progress
 from edge.wire.messages import ResultMessage
 from tests.edge.station.messages import image
 from tests.edge.test_daemon import BY_COMMAND, WAIT_S, Running, station_file
-
-
-@pytest.fixture
-def config(tmp_path, bundle, capture):
-    return station_file(tmp_path, bundle, f"{capture.as_uri()}?loop=true", BY_COMMAND)
 
 
 @pytest.fixture(scope="module")
@@ -48,7 +44,7 @@ def as_review(daemon: Running, feed: Feed) -> Part:
     message = daemon.results[-1]
     header = msgspec.structs.replace(message.header, verdict=Verdict.REVIEW)
     feed.review.put(ResultMessage(header, message.map_units))
-    return feed.review.waiting[-1]
+    return feed.review.waiting[-1].part
 
 
 def test_results_and_their_images_are_shown(daemon, bundle) -> None:
@@ -80,8 +76,8 @@ def test_a_decision_is_in_the_journal_once_whatever_is_clicked_and_however_often
                 assert feed.review.choices[0].progress is Progress.SENDING
                 with Running(config):
                     await until(lambda: feed.review.choices[0].progress is Progress.DONE)
-                    feed.send(feed.review.change(name, Decision.REJECT, "ben", "change-1"))
-                    feed.send(feed.review.change(name, Decision.REJECT, "ben", "change-2"))
+                    for number in (1, 2):
+                        feed.send(feed.review.choose(name, Decision.REJECT, "ben", f"change-{number}", seen="click-0"))
                     await until(lambda: feed.review.choices[0].progress is Progress.DONE)
         with JournalReader(daemon.folder / "journal") as journal:
             found = journal.decisions(name)
@@ -102,6 +98,26 @@ def test_what_the_station_refuses_is_said(daemon) -> None:
             feed.send(feed.review.choose(name, Decision.ACCEPT, "x" * 201, "id-1"))
             await until(lambda: feed.review.choices[0].progress is Progress.REFUSED)
             assert "bad_request" in feed.review.choices[0].why
+
+    asyncio.run(use())
+
+
+def test_a_part_of_before_the_page_is_brought_with_what_stands_on_it_and_waits_no_more_than_before(daemon) -> None:
+    name = daemon.station.trigger("B-1")
+    daemon.collect(len(daemon.results) + 1)
+    made = daemon.station.decide(name, Decision.ACCEPT, "ann")
+
+    async def use() -> None:
+        async with feed_of(daemon) as feed:
+            await until(lambda: feed.live.shown(0, 0).station == "one")
+            assert feed.review.find(name) is None
+            before = feed.review.total
+            await feed.decisions.bring(name)
+            case = feed.review.find(name)
+            assert (case.part.result.header.part, case.said.operator, case.seen) == ("B-1", "ann", made.request_id)
+            assert (feed.review.total, name in [each.id for each in feed.review.waiting]) == (before, False)
+            with pytest.raises(WireError, match="unknown_inspection"):
+                await feed.decisions.bring("00000000-1")
 
     asyncio.run(use())
 

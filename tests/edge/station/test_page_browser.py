@@ -1,151 +1,17 @@
-"""The page in a real browser, before the real daemon. OKNG_SCREENSHOTS names a folder for pictures of it."""
+"""The page in a real browser, before the real daemon: its frame, Live, signing in."""
 
 from __future__ import annotations
 
-import os
-import shutil
+import json
 import signal
-import subprocess
-import sys
-from collections.abc import Callable, Iterator
-from pathlib import Path
-from typing import Any
 
-import msgspec
 import pytest
 
-from edge.journal.reader import JournalReader
-from edge.station.people import Person, hashed, write_people
-from edge.wire.allowed import Role
-from tests.edge.test_daemon import BY_COMMAND, WAIT_S, Running, station_file
+from edge.station.people import write_people
+from tests.edge.station.browsing import DESK, MARKS, PANEL, fits, picture, sign_in, sync_api
+from tests.edge.test_daemon import Running
 
-sync_api = pytest.importorskip("playwright.sync_api", reason="needs the dev extra")
-pytest.importorskip("nicegui", reason="needs the station extra")
-CHROMIUM = shutil.which("chromium")
-pytestmark = [
-    pytest.mark.browser,
-    pytest.mark.timeout(300),
-    pytest.mark.skipif(CHROMIUM is None, reason="needs Debian's chromium"),
-]
-PANEL, DESK = {"width": 800, "height": 480}, {"width": 1920, "height": 1080}
-TOUCH_PX = 62
-"""12 mm on 7 inches of 800 x 480."""
-
-
-class Pages:
-    """`okng station` as a process, and browsers that look at it."""
-
-    def __init__(self, browser: Any, config: Path) -> None:
-        self._browser, self._config, self._port = browser, config, "0"
-        self.outside: list[str] = []
-        self.start()
-
-    def start(self) -> None:
-        folder = self._config.parent
-        command = [sys.executable, "-m", "edge.cli", "station", "--config", str(self._config), "--port", self._port]
-        files = ["--people", str(folder / "people.toml"), "--log", str(folder / "people.log")]
-        self.process = subprocess.Popen([*command, *files], stdout=subprocess.PIPE, text=True)
-        self.url = self.process.stdout.readline().strip()
-        self._port = self.url.rstrip("/").rpartition(":")[2]
-
-    def stop(self) -> None:
-        self.process.terminate()
-        self.process.wait(WAIT_S)
-
-    def open(self, size: dict[str, int], **options: Any) -> Any:
-        context = self._browser.new_context(viewport=size, **options)
-        context.set_default_timeout(WAIT_S * 1000)
-        page = context.new_page()
-        page.on("request", lambda request: self._note(request.url))
-        page.goto(self.url)
-        return page
-
-    def _note(self, url: str) -> None:
-        if not url.startswith((self.url, "data:", self.url.replace("http", "ws"))):
-            self.outside.append(url)
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
-    with sync_api.sync_playwright() as playwright:
-        launched = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
-        yield launched
-        launched.close()
-
-
-@pytest.fixture
-def unsure(bundle_copy, seal) -> Path:
-    """A bundle that is sure of nothing: every part is REVIEW."""
-    card = msgspec.json.decode((bundle_copy / "model.json").read_bytes())
-    card["thresholds"] = {"ok_below": 0.0, "ng_from": 1.0}
-    for golden in card["golden"]:
-        golden["verdict"] = "review"
-    (bundle_copy / "model.json").write_bytes(msgspec.json.encode(card))
-    seal(bundle_copy)
-    return bundle_copy
-
-
-PINS = {"Ann": "271828", "Ben": "314159", "Eve": "141421"}
-
-
-def give_pins(folder: Path) -> None:
-    """Ann and Ben are operators, Eve is an engineer."""
-    roles = {"Ann": Role.OPERATOR, "Ben": Role.OPERATOR, "Eve": Role.ENGINEER}
-    write_people(folder / "people.toml", {name: Person(roles[name], hashed(pin)) for name, pin in PINS.items()})
-
-
-def sign_in(page: Any, name: str) -> None:
-    """By touch, on the pad."""
-    page.locator(".account [data-open=sign]").click()
-    page.locator(f".names [data-name={name}]").click()
-    for digit in PINS[name]:
-        page.locator(f"[data-digit='{digit}']").click()
-    page.locator("[data-pin]").click()
-    page.wait_for_selector(f".who >> text={name}")
-
-
-def station_of(folder: Path, bundle: Path, capture: Path) -> Path:
-    config = station_file(folder, bundle, f"{capture.as_uri()}?loop=true", BY_COMMAND)
-    give_pins(config.parent)
-    return config
-
-
-@pytest.fixture
-def config(tmp_path, bundle, capture) -> Path:
-    return station_of(tmp_path / "s", bundle, capture)
-
-
-@pytest.fixture
-def open_pages(browser) -> Iterator[Callable[[Path], Pages]]:
-    made: list[Pages] = []
-
-    def make(config: Path) -> Pages:
-        made.append(Pages(browser, config))
-        return made[-1]
-
-    yield make
-    for pages in made:
-        pages.stop()
-        assert not pages.outside, "the page works offline"
-
-
-def picture(page: Any, name: str) -> None:
-    """For people to look at; kept where OKNG_SCREENSHOTS says."""
-    if folder := os.environ.get("OKNG_SCREENSHOTS"):
-        Path(folder).mkdir(parents=True, exist_ok=True)
-        page.wait_for_timeout(400)
-        page.screenshot(path=f"{folder}/{name}-{page.viewport_size['width']}.png")
-
-
-def fits(page: Any) -> None:
-    """Nothing reaches beyond the screen, and what is touched is large enough."""
-    size = page.viewport_size
-    for each in page.locator("button:visible, input:visible").all():
-        box = each.bounding_box()
-        assert min(box["width"], box["height"]) >= TOUCH_PX, each.inner_text()
-        assert box["x"] >= 0, each.inner_text()
-        assert box["x"] + box["width"] <= size["width"], each.inner_text()
-        assert box["y"] + box["height"] <= size["height"], each.inner_text()
+pytestmark = MARKS
 
 
 @pytest.mark.parametrize("size", [PANEL, DESK], ids=["panel", "desk"])
@@ -159,16 +25,16 @@ def test_live_follows_the_line_and_greys_out_when_it_goes(size, config, open_pag
             daemon.station.trigger(part)
             verdict = daemon.collect(len(daemon.results) + 1)[-1].header.verdict
             page.wait_for_selector(f".verdict.{verdict}.live")
-            sync_api.expect(page.locator(".live .id")).to_have_text(part)
-        assert page.locator(".live .picture svg image").count() == 2
+            sync_api.expect(page.locator(".view.live .id")).to_have_text(part)
+        assert page.locator(".view.live .picture svg image").count() == 2
         page.locator("[data-opacity]").fill("0")
-        assert page.locator(".live .cam").evaluate("each => getComputedStyle(each).opacity") == "0"
+        assert page.locator(".view.live .cam").evaluate("each => getComputedStyle(each).opacity") == "0"
         page.locator("[data-opacity]").fill("70")
         fits(page)
         picture(page, "live")
         daemon.process.send_signal(signal.SIGSTOP)
         page.wait_for_selector(".verdict.lost")
-        page.wait_for_selector(".live .picture.lost")
+        page.wait_for_selector(".view.live .picture.lost")
         assert page.locator(".verdict.live").count() == 0
         assert "No word from the station" in page.locator(".condition").inner_text()
         picture(page, "station-silent")
@@ -194,38 +60,42 @@ def test_a_page_whose_server_went_says_so_and_comes_back(config, open_pages) -> 
         page.wait_for_selector("body:not(.is-gone) .condition.well")
 
 
-def test_two_operators_decide_by_mouse_touch_and_key_each_part_once(tmp_path, unsure, capture, open_pages) -> None:
-    config = station_of(tmp_path / "s", unsure, capture)
+def test_a_station_that_died_is_lost_and_its_next_boot_is_live(config, open_pages) -> None:
     with Running(config) as daemon:
-        pages = open_pages(config)
-        ann, ben = pages.open(DESK), pages.open(PANEL, has_touch=True)
-        ann.wait_for_selector(".condition.well")
+        page = open_pages(config).open(PANEL)
         daemon.station.start()
-        asked = [daemon.station.trigger(f"B-{number}") for number in range(4)]
-        for page, name in ((ann, "Ann"), (ben, "Ben")):
-            page.locator("[data-go=decide]").click()
-            page.wait_for_selector(f'.waiting[data-case="{asked[0]}"]')
-            fits(page)
-            picture(page, "decide-signed-out")
-            sign_in(page, name)
-        ready = "[data-decision=accept][data-event=decide]:not(:disabled)"
-        ann.locator(ready).dblclick()
-        ben.wait_for_selector(f'.waiting[data-case="{asked[1]}"]')
-        ben.locator("[data-decision=reject][data-event=decide]:not(:disabled)").tap()
-        ann.wait_for_selector(f'.waiting[data-case="{asked[2]}"]')
-        ann.wait_for_selector(ready)
-        fits(ann)
-        picture(ann, "decide")
-        picture(ben, "decide")
-        ann.keyboard.press("a")
-        ann.keyboard.press("a")
-        ann.wait_for_selector(f'.waiting[data-case="{asked[3]}"]')
-        ann.locator(f'[data-event=change][data-case="{asked[2]}"]:not(:disabled)').click()
-        sync_api.expect(ann.locator(".choice.done").first).to_contain_text("rejected by Ann")
-        ann.reload()
-        ann.locator("[data-go=decide]").click()
-        ann.wait_for_selector(".who >> text=Ann")
-        sync_api.expect(ann.locator(".choice.done")).to_have_count(3)
-    with JournalReader(daemon.folder / "journal") as journal:
-        found = [[(each.decision, each.operator) for each in journal.decisions(name)] for name in asked]
-    assert found == [[("accept", "Ann")], [("reject", "Ben")], [("accept", "Ann"), ("reject", "Ann")], []]
+        daemon.station.trigger("A-1")
+        page.wait_for_selector(".verdict.live")
+        daemon.process.kill()
+        page.wait_for_selector(".verdict.lost")
+    with Running(config) as daemon:
+        page.wait_for_selector(".verdict.past")
+        daemon.station.start()
+        daemon.station.trigger("A-2")
+        page.wait_for_selector(".verdict.live")
+        sync_api.expect(page.locator(".view.live .id")).to_have_text("A-2")
+
+
+def test_roles_by_pin_on_the_pad_and_back_to_viewer_when_nobody_touches(config, open_pages) -> None:
+    with Running(config):
+        pages = open_pages(config)
+        page = pages.open(PANEL, locale="de-DE")
+        page.locator(".account [data-open=sign] >> text=Anmelden").click()
+        page.locator(".names [data-name=Ann]").click()
+        fits(page)
+        picture(page, "pad")
+        for digit in "999":
+            page.locator(f"[data-digit='{digit}']").click()
+        page.locator("[data-pin]").click()
+        page.wait_for_selector(".alerts >> text=Das stimmt nicht")
+        page.locator("[data-back]").click()
+        page.locator("[data-close]:visible").click()
+        sign_in(page, "Ann")
+        page.reload()
+        page.wait_for_selector(".who >> text=Bediener")
+        write_people(config.parent / "people.toml", {})
+        page.wait_for_selector(".account [data-open=sign]")
+        page.locator("[data-language=en]").click()
+        page.wait_for_selector(".account [data-open=sign] >> text=Sign in")
+        done = [json.loads(line)["did"] for line in (config.parent / "people.log").read_text().splitlines()]
+        assert done == ["wrong_pin", "signed_in", "ended"]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import xml.etree.ElementTree as ET
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -17,7 +18,7 @@ from edge.station.pictures import LONGEST_PX, draw, heat_of, outline
 from edge.station.review import Review
 from edge.station.words import languages
 from edge.wire.allowed import Role
-from tests.edge.station.messages import WALL_NS, image, result, state
+from tests.edge.station.messages import WALL_NS, fact, image, result, state
 
 SAY = languages()["en"]
 T, BAD = 1000.0, '<script>alert("x")</script>'
@@ -78,22 +79,47 @@ def test_nothing_that_comes_from_outside_becomes_html() -> None:
     live = shown(state(State.ERROR, reason=BAD, faults={"x": BAD}), result(1, part=BAD))
     review = Review()
     review.put(result(1, Verdict.REVIEW, part=BAD))
-    choice = review.choose("3f9a01c2-1", Decision.ACCEPT, BAD, "id")
-    review.refused(choice, BAD)
+    (case,) = review.waiting
+    review.refused(review.choose(case.id, Decision.ACCEPT, BAD, "id"), BAD)
+    wrong = replace(case, said=fact(1, Decision.ACCEPT, BAD))
     pages = [
         panels.condition(SAY, live), panels.notices(SAY, live), panels.part(SAY, result(1, part=BAD).header),
-        decide_panels.choices(SAY, review.choices, can_change=True), frame_panels.who(SAY, BAD, Role.OPERATOR),
-        frame_panels.names(SAY, [BAD]),
+        decide_panels.choices(SAY, [(each, True) for each in review.choices], may=True),
+        decide_panels.recent(SAY, [wrong], ""), decide_panels.codes(SAY, Decision.ACCEPT, (BAD, BAD), [BAD]),
+        decide_panels.banner(SAY, wrong, 1, earlier=True, now=0.0),
+        frame_panels.who(SAY, BAD, Role.OPERATOR), frame_panels.names(SAY, [BAD]),
         draw(Part(result(1, part=BAD), image(1)), lambda _: Region(), SAY),
     ]  # fmt: skip
     assert all("&lt;script&gt;" in html and "<script" not in html for html in pages)
 
 
-def test_nothing_can_be_decided_while_the_station_is_away() -> None:
-    live = decide_panels.controls(SAY, may=True, connected=True, armed=True)
-    away = decide_panels.controls(SAY, may=True, connected=False, armed=True)
-    assert (live.count("disabled"), away.count("disabled")) == (0, 2)
-    assert "data-decision" not in decide_panels.controls(SAY, may=False, connected=True, armed=True)
+def controls(*, may: bool = True, able: bool = True, asking: Decision | None = None) -> str:
+    return decide_panels.controls(SAY, ("3f9a01c2-1", "id"), may=may, able=able, asking=asking, earlier=False)
+
+
+def test_nothing_can_be_decided_while_the_station_is_away_or_by_nobody() -> None:
+    assert (controls().count("disabled"), controls(able=False).count("disabled")) == (0, 2)
+    asked = [controls(asking=Decision.REJECT, able=able).count("disabled") for able in (True, False)]
+    assert asked == [0, 1]
+    assert "data-decision" not in controls(may=False)
+
+
+def test_a_button_says_what_it_is_about_as_it_was_drawn() -> None:
+    assert 'data-decision="reject" data-case="3f9a01c2-1" data-seen="id" data-code=""' in controls()
+    html = decide_panels.codes(SAY, Decision.REJECT, ("3f9a01c2-1", ""), ["dent", "loose-thread"])
+    assert 'data-decision="reject" data-case="3f9a01c2-1" data-seen="" data-code="loose-thread"' in html
+    assert "<span>Loose thread</span>" in html
+    assert 'data-key="2"' in html
+
+
+def test_what_the_line_waits_for_says_for_how_long() -> None:
+    review = Review()
+    review.put(result(1, Verdict.REVIEW))
+    review.held = {"3f9a01c2-1": 42.5}
+    (case,) = review.waiting
+    html = decide_panels.banner(SAY, case, 3, earlier=False, now=30.0)
+    assert "The line waits: 12 s" in html
+    assert "3 parts wait" in html
 
 
 def test_the_map_is_laid_over_the_region_that_it_covers() -> None:

@@ -6,25 +6,15 @@ import pytest
 
 from edge.contract.types import Decision, Verdict
 from edge.inspection.recipes import read_recipe
-from tests.edge.station.test_page_browser import (  # noqa: F401
-    DESK,
-    PANEL,
-    browser,
-    config,
-    fits,
-    open_pages,
-    picture,
-    pytestmark,
-    sign_in,
-    sync_api,
-)
+from tests.edge.station.browsing import DESK, MARKS, PANEL, fits, picture, sign_in, sync_api
 from tests.edge.test_daemon import Running
 
+pytestmark = MARKS
 PARTS = 30
 
 
 @pytest.mark.parametrize("size", [PANEL, DESK], ids=["panel", "desk"])
-def test_history_is_looked_through_and_statistics_count_it(size, config, open_pages) -> None:  # noqa: F811
+def test_history_is_looked_through_and_statistics_count_it(size, config, open_pages) -> None:
     with Running(config) as daemon:
         daemon.station.start()
         for number in range(PARTS):
@@ -51,11 +41,20 @@ def test_history_is_looked_through_and_statistics_count_it(size, config, open_pa
         sync_api.expect(page.locator(".card")).to_have_count(sum(ng[-1].part in each.part for each in ng))
         page.locator(f'.card[data-case="{ng[-1].id}"]').click()
         page.wait_for_selector(".whole.open .picture svg image.cam")
-        assert "only dust" in page.locator(".whole .said").inner_text()
+        assert "only dust" in page.locator(".whole .facts .said").inner_text()
         facts = page.locator(".view.history .facts").inner_text()
         assert "Rejected by Ben" in facts
         assert ng[-1].id in facts
         picture(page, "history-one")
+        page.locator("[data-event=override]").click()
+        page.wait_for_selector(f'.waiting.earlier[data-case="{ng[-1].id}"]')
+        assert "accepted by Ann" in page.locator(".waiting.earlier").inner_text()
+        page.wait_for_selector(".view.decide .picture svg image.cam")
+        sign_in(page, "Ben")
+        page.locator("[data-event=ask][data-decision=reject]:not(:disabled)").click()
+        page.locator("[data-code=dent]").click()
+        sync_api.expect(page.locator(".choice.done").first).to_contain_text("rejected by Ben · Dent")
+        page.locator("[data-go=history]").click()
         page.keyboard.press("Escape")
         page.wait_for_selector(".whole.open", state="detached")
         page.locator("[data-go=statistics]").click()
@@ -68,7 +67,7 @@ def test_history_is_looked_through_and_statistics_count_it(size, config, open_pa
 
 
 @pytest.mark.parametrize("size", [PANEL, DESK], ids=["panel", "desk"])
-def test_an_engineer_tries_thresholds_draws_a_recipe_and_changes_over_to_it(size, config, open_pages) -> None:  # noqa: F811
+def test_an_engineer_tries_thresholds_draws_a_recipe_and_changes_over_to_it(size, config, open_pages) -> None:
     recipes = config.parent / "recipes"
     recipes.mkdir()
     (recipes / "plain.toml").write_text("")
