@@ -54,6 +54,7 @@ class DecideView(View):
         key = (case.id, case.seen) if case else ("", "")
         if key != self._case:
             self._case, self._case_since, self._asking = key, now, None
+            self._earlier &= not self.visit.opened
         may = self.visit.role.covers(Role.OPERATOR)
         able = may and case is not None and self._armed() and shown.freshness is not Freshness.LOST
         asking = self._asking if may else None
