@@ -17,7 +17,7 @@ from edge.contract.card import Parity
 EQUAL_VERDICTS, MAP_CORRELATION = 0.99, 0.98
 """The bar. A model below it in either is remedied; one verdict may differ though there are fewer than 100."""
 FAR = 0.96
-"""Of verdicts equal: below it fine-tuning is worth its minutes. Nearer it made agreement worse (docs/decisions/0038)."""
+"""Of verdicts equal: below it fine-tuning is worth its minutes, above it makes things worse (docs/decisions/0038)."""
 PERCENTILES = (99.99, 99.9)
 """Where ranges are clipped, mildly first: a fault is rare too, and must not be clipped away with what is only rare."""
 TUNING = Tuning()
@@ -50,9 +50,9 @@ def quantise_well(
     """The int8 model as it comes where that reaches the bar, or else the attempt closest to the float network.
 
     Channels are equalised and kernels rounded with care. Attempts are ranges as calibrated, ranges clipped, and where
-    these are far off fine-tuning through fake quantisation. The weights of `network` change in place. `calibration` are model inputs
-    (n, height, width, channels) uint8; `compare` measures a model against the float network, on other images.
-    Raises DataError when the network cannot be quantised.
+    these are far off fine-tuning through fake quantisation. The weights of `network` change in place. `calibration` are
+    model inputs (n, height, width, channels) uint8; `compare` measures a model against the float network, on other
+    images. Raises DataError when the network cannot be quantised.
     """
     equalise(network, calibration)
     round_with_care(network, calibration)

@@ -84,12 +84,13 @@ def _over_images(rows: list[dict[str, Any]], key: str) -> float | None:
     return sum(images * rate for images, rate in known) / total if total else None
 
 
-def _int8(work: Path) -> dict[str, float]:
-    """What int8 loses against the float network on held-out images, over all folds of all sets."""
+def _int8(work: Path) -> dict[str, float | None]:
+    """What int8 loses against the float network on held-out images: means over all folds of all sets, of verdicts over
+    all images."""
     rows = [json.loads(f.read_text())["int8"] for f in sorted(work.glob("*/fold*/default/evaluation/metrics.json"))]
     means = {key: float(np.mean([row[key] for row in rows])) for key in
-             ("auroc_loss", "ap_loss", "equal_verdicts", "map_correlation")}  # fmt: skip
-    return {**means, "equal_verdicts_worst": min(row["equal_verdicts"] for row in rows),
+             ("auroc_loss", "ap_loss", "map_correlation")}  # fmt: skip
+    return {**means, "equal_verdicts": _over_images(rows, "equal_verdicts"), "equal_verdicts_worst": min(row["equal_verdicts"] for row in rows),
             "map_correlation_worst": min(row["map_correlation"] for row in rows)}  # fmt: skip
 
 

@@ -106,6 +106,7 @@ def test_takers_that_are_rounded_stay_rounded(images, make):
     assert all(np.array_equal(a, b) for a, b in zip(before, network.get_weights(), strict=True))
 
 
+@pytest.mark.slow
 def test_which_streams_the_networks_have():
     found = list(find_streams(build("efficientnet-lite0", (64, 64, 1))))
     lite = [stream for stream in found if stream.bound is None]

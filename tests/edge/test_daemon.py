@@ -372,6 +372,7 @@ def hammer(daemon: Running, pause_s: float) -> None:
     assert {message.header.id for message in daemon.results} == {*asked}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("kind", "work"),
     [pytest.param(ON_START, free_run, id="free"), pytest.param(BY_COMMAND, hammer, id="triggered")],

@@ -44,6 +44,7 @@ def station(folder: Path, bundle: Path, camera: str, modbus: str, *more: str) ->
     return station_file(folder, bundle, camera, *lines, images=False)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("role", ["server", "client"])
 def test_a_plc_changes_over_by_number_and_reads_what_became_of_it(tmp_path, bundle, capture, port, role) -> None:  # noqa: F811
     plc = PlcAsServer() if role == "client" else None
@@ -73,6 +74,7 @@ def test_a_plc_changes_over_by_number_and_reads_what_became_of_it(tmp_path, bund
         assert daemon.end() == 0, daemon.log.read_text()
 
 
+@pytest.mark.slow
 def test_a_part_on_the_belt_comes_by_counts_and_no_product_changes_meanwhile(
     tmp_path, bundle, capture, noise_frames, port  # noqa: F811
 ) -> None:  # fmt: skip

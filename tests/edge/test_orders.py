@@ -205,6 +205,7 @@ def test_thresholds_that_let_known_faults_pass_are_refused_and_good_ones_are_pub
     assert okng("threshold", 0.9, 0.1, "--config", station.config).status == 2
 
 
+@pytest.mark.slow
 def test_thresholds_and_a_pause_outlive_a_kill(tmp_path, bundle, capture, okng) -> None:
     config = unsure_station(tmp_path / "d", bundle, f"{capture.as_uri()}?loop=true")
     with Running(config) as daemon:

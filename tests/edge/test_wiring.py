@@ -251,11 +251,12 @@ def test_parts_between_sensor_and_camera_each_get_their_own_frame(run, monkeypat
     with run(f"{BY_SENSOR}, delay_counts = 100", ", delay_counts = 200", more=BELT) as line:
         moved_ns = []
         for _ in range(5):
+            time.sleep(0.1)  # three frames: a part is judged before it is at the gate
             line.sense()
             moved_ns.append(time.time_ns())
             line.encoder.move(40)
         for _ in range(5):
-            time.sleep(0.05)
+            time.sleep(0.1)
             moved_ns.append(time.time_ns())
             line.encoder.move(40)
         found = [line.results.get(timeout=WAIT_S) for _ in range(5)]
