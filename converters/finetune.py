@@ -85,6 +85,8 @@ def rounding_twin(network: keras.Model, calibration: np.ndarray, percentile: flo
     Ranges are those that `calibration`, model inputs (n, height, width, channels) uint8, asks for.
     """
     plain, _, tensors = points_of(network)
+    if not tensors:  # all but the head stood still, and is rounded already
+        return plain
     probe = keras.Model(plain.inputs, tensors)
     seen, rng = [Seen() for _ in tensors], np.random.default_rng(0)
     for image in calibration:

@@ -17,6 +17,7 @@ from edge.contract.preprocess import CENTRE
 from edge.errors import DataError
 from edge.inference.engine import Engine
 from trainer.metrics import map_correlation
+from trainer.networks.rounded_values import with_values_rounded
 from trainer.train import predict_maps
 
 SHAPE = (32, 32, 1)
@@ -245,3 +246,14 @@ def test_values_that_are_no_numbers_are_said(noise):
     network.get_layer("small").set_weights([np.full((1, 1, 1, 4), np.nan)])
     with pytest.raises(DataError, match="not numbers"):
         Source(network, noise[:2])
+
+
+def test_a_network_that_stood_still_but_for_its_head_can_be_tuned(noise):
+    inputs = keras.Input(SHAPE)
+    still = layers.Conv2D(4, 3, activation="relu", name="still")
+    plain = keras.Model(inputs, layers.Conv2D(1, 1, name="cam")(still(inputs)))
+    still.trainable = False
+    network = with_values_rounded(plain, "cam", noise[:8])
+    before = predict_maps(network, noise[:8])
+    fine_tune(network, noise[:8], 100.0, Tuning(1e-4, steps=2, batch=4))
+    np.testing.assert_allclose(predict_maps(network, noise[:8]), before, atol=0.1 * np.ptp(before))
