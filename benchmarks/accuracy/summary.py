@@ -88,10 +88,9 @@ def _int8(work: Path) -> dict[str, float | None]:
     """What int8 loses against the float network on held-out images: means over all folds of all sets, of verdicts over
     all images."""
     rows = [json.loads(f.read_text())["int8"] for f in sorted(work.glob("*/fold*/default/evaluation/metrics.json"))]
-    means = {key: float(np.mean([row[key] for row in rows])) for key in
-             ("auroc_loss", "ap_loss", "map_correlation")}  # fmt: skip
-    return {**means, "equal_verdicts": _over_images(rows, "equal_verdicts"), "equal_verdicts_worst": min(row["equal_verdicts"] for row in rows),
-            "map_correlation_worst": min(row["map_correlation"] for row in rows)}  # fmt: skip
+    means = {key: float(np.mean([row[key] for row in rows])) for key in ("auroc_loss", "ap_loss", "map_correlation")}
+    worst = {f"{key}_worst": min(row[key] for row in rows) for key in ("equal_verdicts", "map_correlation")}
+    return {**means, "equal_verdicts": _over_images(rows, "equal_verdicts"), **worst}
 
 
 def _cost(work: Path) -> dict[str, float]:
