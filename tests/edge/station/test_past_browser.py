@@ -79,6 +79,7 @@ def test_an_engineer_tries_thresholds_draws_a_recipe_and_changes_over_to_it(size
         page.wait_for_selector(".view.setup.locked")
         sign_in(page, "Eve")
         page.locator("[data-go=setup]").click()
+        page.wait_for_selector(".condition.well")  # so the page hears the station
         for number in range(PARTS):
             daemon.station.trigger(f"A-{number}")
             daemon.collect(number + 1)
