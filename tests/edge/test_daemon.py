@@ -406,6 +406,7 @@ def test_sigterm_while_it_starts_is_no_crash(tmp_path, bundle, capture) -> None:
             assert "Traceback" not in said
 
 
+@pytest.mark.slow
 def test_after_kill_9_every_published_result_is_in_the_journal(tmp_path, bundle, capture) -> None:
     config = station_file(tmp_path / "d", bundle, f"{capture.as_uri()}?loop=true", ON_START)
     boots = set()

@@ -89,6 +89,7 @@ def twin_bundle(bundle, tmp_path) -> Path:
     return write_variant(bundle, tmp_path / "twin", name="twin")
 
 
+@pytest.mark.slow
 def test_the_shadow_judges_by_the_recipe_in_use(tmp_path, bundle, twin_bundle) -> None:
     """So one that judges alike differs nowhere, though what its card alone says is otherwise."""
     folder = recipes(tmp_path / "d", all_ng='thresholds = {ok_below = 0.0, ng_from = 0.0}\nreview = "ng"')

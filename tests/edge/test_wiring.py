@@ -281,6 +281,7 @@ def test_a_belt_that_stands_still_is_a_fault_at_the_deadline_and_the_next_part_i
         assert line.results.empty()
 
 
+@pytest.mark.slow
 def test_parts_that_are_not_taken_are_counted_and_rejected_where_the_belt_brings_them(run) -> None:
     with run(f"{BY_SENSOR}, delay_counts = 10", ", delay_counts = 100", more=BELT) as line:
         line.inspector.stop("stopped by command")

@@ -148,6 +148,7 @@ def test_birth_results_state_and_death(config, broker) -> None:
     assert (config.parent / "one.mqtt-position").read_text() == f"{asked[-1]}\n"
 
 
+@pytest.mark.slow
 @needs_mosquitto
 def test_a_broker_that_was_away_gets_what_it_missed(config, broker) -> None:
     with Running(config) as daemon, bridge(config, broker) as running, Subscriber(broker.port) as plant:
