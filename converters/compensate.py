@@ -12,8 +12,9 @@ import tensorflow as tf
 from keras import layers, ops
 from numpy.typing import NDArray
 
+from converters.trace import as_list
 from edge.contract.preprocess import centred
-from trainer.networks.layers import ADAPT
+from trainer.networks.layers import ADAPT, sole_taker
 from trainer.networks.rounding import LEVELS, is_rounded, kernels_of, scale_of
 
 BATCH, IMAGES = 16, 128
@@ -64,7 +65,7 @@ def _given(network: keras.Model, chosen: list[layers.Layer], images: np.ndarray)
     rng, found = np.random.default_rng(0), [list[NDArray[np.float32]]() for _ in chosen]
     for start in range(0, len(images), BATCH):
         given = probe.predict_on_batch(centred(images[start : start + BATCH]))
-        for layer, values, seen in zip(chosen, given if isinstance(given, list) else [given], found, strict=True):
+        for layer, values, seen in zip(chosen, as_list(given), found, strict=True):
             seen.append(_windows(layer, values, rng))
     return [_sets(layer, np.concatenate(seen)) for layer, seen in zip(chosen, found, strict=True)]
 
@@ -122,8 +123,7 @@ def _sums(mean: Array, change: Array) -> Array:
 
 def _keep_mean(layer: layers.Layer, added: Array) -> None:
     """Takes from the sums of a layer what rounding added to their mean: in its batch normalisation, or its bias."""
-    takers = {id(node.operation): node.operation for node in layer._outbound_nodes}
-    after = next(iter(takers.values())) if len(takers) == 1 else None
+    after = sole_taker(layer)
     if isinstance(after, layers.BatchNormalization):
         after.moving_mean.assign(after.moving_mean + added)
     elif layer.use_bias:

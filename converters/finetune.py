@@ -10,13 +10,12 @@ import math
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
 
 import keras
 import numpy as np
 import tensorflow as tf
 
-from converters.trace import Seen
+from converters.trace import Seen, as_list
 from edge.contract.preprocess import centred
 from trainer.networks.layers import ADAPT
 from trainer.networks.rounded_values import RoundedValues, points_of, rebuilt
@@ -90,11 +89,7 @@ def rounding_twin(network: keras.Model, calibration: np.ndarray, percentile: flo
     probe = keras.Model(plain.inputs, tensors)
     seen, rng = [Seen() for _ in tensors], np.random.default_rng(0)
     for image in calibration:
-        for found, values in zip(seen, _as_list(probe.predict_on_batch(centred(image[None]))), strict=True):
+        for found, values in zip(seen, as_list(probe.predict_on_batch(centred(image[None]))), strict=True):
             found.add(values, rng)
     ranges = iter([found.range(percentile) for found in seen])
     return rebuilt(network, lambda _, tensor: RoundedValues(*next(ranges))(tensor))
-
-
-def _as_list(found: Any) -> list[np.ndarray]:
-    return [np.asarray(each) for each in (found if isinstance(found, list) else [found])]

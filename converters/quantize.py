@@ -20,7 +20,7 @@ from tensorflow.lite.python.convert import mlir_quantize
 from tensorflow.lite.python.util import modify_model_io_type
 
 from converters.graph import Graph
-from converters.trace import Tracer, observe
+from converters.trace import Tracer, as_list, observe
 from edge.contract.card import Format
 from edge.contract.preprocess import CENTRE, centred
 from edge.errors import DataError
@@ -119,7 +119,7 @@ def _found_in(
     held = {index: tracer.tensor(index) for index in tensors}
     values = keras.Model(plain.inputs, [each.tensor for each in fixed]).predict_on_batch(image)
     found = {}
-    for each, wanted in zip(fixed, values if isinstance(values, list) else [values], strict=True):
+    for each, wanted in zip(fixed, as_list(values), strict=True):
         apart = {
             index: float(np.abs(value - wanted).max())
             for index, value in held.items()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 from ai_edge_litert.interpreter import Interpreter, OpResolverType
@@ -72,3 +73,8 @@ def observe(model: bytes, tensors: list[int], images: NDArray[np.float32]) -> di
         for index, found in seen.items():
             found.add(tracer.tensor(index), rng)
     return seen
+
+
+def as_list(found: Any) -> list[NDArray]:
+    """What Keras predicts for one output or for several, by output."""
+    return [np.asarray(each) for each in (found if isinstance(found, list) else [found])]

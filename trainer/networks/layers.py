@@ -15,6 +15,12 @@ _AUTOMATIC = re.compile(r"(.*?)(?:_(\d+))?")
 """A name as Keras makes it: the kind of layer and, but for the first, how many there were before."""
 
 
+def sole_taker(layer: layers.Layer) -> layers.Layer | None:
+    """The one layer that takes what this one gives; None where there are several, or none."""
+    takers = {id(node.operation): node.operation for node in layer._outbound_nodes}
+    return next(iter(takers.values())) if len(takers) == 1 else None
+
+
 def cam_head(features: keras.KerasTensor, classes: int, dropout: float = 0.0) -> keras.KerasTensor:
     """The map (rows, columns, classes) of features (rows, columns, channels): one 1x1 convolution, as in CAM."""
     if dropout:

@@ -16,6 +16,7 @@ import tensorflow as tf
 from keras import layers, ops
 
 from edge.contract.preprocess import centred
+from trainer.networks.layers import sole_taker
 from trainer.networks.rounding import kernels_of, scale_of
 
 BATCH = 16
@@ -137,7 +138,7 @@ def _round_bias(layer: layers.Layer) -> None:
         return
     ((kernel, axes),) = kernels_of(layer)
     steps = step * np.ravel(ops.convert_to_numpy(scale_of(kernel.value, axes)))
-    norm = layer._outbound_nodes[0].operation
+    norm = sole_taker(layer)
     if not isinstance(norm, layers.BatchNormalization):
         if layer.use_bias:
             layer.bias.assign(np.rint(layer.bias / steps) * steps)
@@ -187,10 +188,7 @@ def _walk(network: keras.Model, inputs: keras.KerasTensor, change: Change, *, la
 def _is_folded(layer: layers.Layer) -> bool:
     """Whether the one layer that takes its output rounds it, or TFLite computes that one within its own operator: then
     nothing more is rounded between the two."""
-    takers = {id(node.operation): node.operation for node in layer._outbound_nodes}
-    if len(takers) != 1:
-        return False
-    (taker,) = takers.values()
+    taker = sole_taker(layer)
     if isinstance(taker, RoundedValues):
         return True
     if isinstance(taker, layers.BatchNormalization):
