@@ -147,22 +147,10 @@ class TestModbus(EncoderContract):
     @pytest.fixture(params=["server", "client"])
     def linked(self, request):
         pytest.importorskip("pymodbus", reason="pip install 'okng[modbus]'")
-        from edge.line.modbus_client import ModbusClient
-        from edge.line.modbus_server import ModbusServer
-        from tests.doubles.plc import PlcAsClient, PlcAsServer
+        from tests.edge.line.links import link_as
 
-        image = ModbusImage()
-        if request.param == "server":
-            with ModbusServer("127.0.0.1", 0, image) as link:
-                plc = PlcAsClient(link.port)
-                yield SimpleNamespace(link=link, plc=plc)
-                plc.close()
-        else:
-            plc = PlcAsServer()
-            with ModbusClient("127.0.0.1", plc.port, image, poll_s=0.002) as link:
-                wait_until(lambda: link.trouble == "")
-                yield SimpleNamespace(link=link, plc=plc)
-            plc.close()
+        with link_as(request.param) as linked:
+            yield linked
 
     @pytest.fixture
     def encoder(self, linked):

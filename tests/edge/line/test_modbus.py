@@ -20,6 +20,7 @@ from edge.line.modbus_server import ModbusServer
 from edge.line.outputs import Told
 from tests.doubles.plc import TRIGGER, PlcAsClient, PlcAsServer
 from tests.edge.line.contract import GateContract, OutputsContract, wait_until
+from tests.edge.line.links import link_as
 from tests.edge.line.test_triggers import TriggerContract
 
 OK, NG, FAULT = (
@@ -32,18 +33,8 @@ OK, NG, FAULT = (
 @pytest.fixture(params=["server", "client"])
 def linked(request):
     """A station's open link and the PLC at its other end."""
-    image = ModbusImage()
-    if request.param == "server":
-        with ModbusServer("127.0.0.1", 0, image) as link:
-            plc = PlcAsClient(link.port)
-            yield SimpleNamespace(link=link, plc=plc)
-            plc.close()
-    else:
-        plc = PlcAsServer()
-        with ModbusClient("127.0.0.1", plc.port, image, poll_s=0.002) as link:
-            wait_until(lambda: link.trouble == "")
-            yield SimpleNamespace(link=link, plc=plc)
-        plc.close()
+    with link_as(request.param) as found:
+        yield found
 
 
 @pytest.fixture
