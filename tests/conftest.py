@@ -13,9 +13,12 @@ from typing import Any
 import cv2
 import numpy as np
 import pytest
-from hypothesis import settings
+from hypothesis import HealthCheck, settings
 
-settings.register_profile("okng", deadline=None)  # no test asserts a time
+# No test asserts a time. A commit is judged by what it changes: the same examples each time, and others on demand, with
+# --hypothesis-profile=explore.
+settings.register_profile("explore", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.register_profile("okng", settings.get_profile("explore"), derandomize=True)
 settings.load_profile("okng")
 
 # A shell that starts this in the background may have it ignore SIGINT, and what it starts too: tests send it.
