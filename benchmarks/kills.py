@@ -211,7 +211,7 @@ def cut(work: Path, rounds: int, program: Path, seed: int = 0, *, tell: bool = F
         cuts += int(counts[1]) if counts else 0
         kinds.update(line.split()[0] for line in said.read_text().splitlines())
         if done.returncode:
-            found += (done.stdout + done.stderr).splitlines()[-10:]
+            found += [line for line in (done.stdout + done.stderr).splitlines() if line][-10:]
         if tell:
             print(f"cut {cuts}: {kinds.total()} acknowledged; wrong: {found[:3]}", flush=True)
     return {"cuts": cuts, "results": kinds["row"], "changes_of_bundle": kinds["active"], "wrong": found}
@@ -266,7 +266,8 @@ def main() -> int:
         work, disk, said = options.check
         shutil.copyfile(said, work / "said")
         bad = wrong(disk / "journal", said.read_text().splitlines())
-        print("\n".join(bad[:10]), file=sys.stderr)
+        for line in bad[:10]:
+            print(line, file=sys.stderr)
         return int(bool(bad))
     outcome: dict[str, object] = {}
     if options.kills:
