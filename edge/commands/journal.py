@@ -69,8 +69,10 @@ def export(
 ) -> None:  # fmt: skip
     """Write the journal to OUT: a table as CSV or Parquet (with the maps), or a capture.
 
-    A capture is a folder that `okng replay` reads: all frames that are kept, with their results, the settings and the
-    digest of the bundle that judged them. What operators decided, for `okng train`: okng review export.
+    A capture is a folder that `okng replay` reads: every trigger, missed and overrun ones too, with its result and all
+    frames of its part that are kept, the settings, and the digest of the bundle that judged. The journal keeps the
+    frames of all parts with images = "all", without loss as PNG. What operators decided, for `okng train`: okng review
+    export.
 
     \b
     Example: okng journal export november.csv --since 2026-11-01
@@ -87,12 +89,12 @@ def export(
             "review export"
         )
     with open_reader(folder, config) as reader:
-        rows = reader.walk(**span(since, until))
         if form == "capture":
-            count, whole = to_capture(reader, rows, out, int(max_mb * 1e6) if max_mb else None)
-            click.echo(f"{out}: {count} frames{'' if whole else f', the first that are not more than {max_mb:g} MB'}")
+            made = to_capture(reader, out, **span(since, until), most_bytes=int(max_mb * 1e6) if max_mb else None)
+            bound = "" if made.whole else f", the first that are not more than {max_mb:g} MB"
+            click.echo(f"{out}: {made.triggers} triggers, {made.frames} frames{bound}")
             return
-        count = (to_csv if form == "csv" else to_parquet)(rows, out)
+        count = (to_csv if form == "csv" else to_parquet)(reader.walk(**span(since, until)), out)
     click.echo(f"{out}: {count} inspections")
 
 

@@ -23,7 +23,7 @@ from edge.daemon.shadow import Shadow
 from edge.daemon.trial import Trial
 from edge.journal.images import ImageFormat, ImageRule, encode_image
 from edge.journal.journal import Journal
-from edge.journal.rows import Entry, Recorded
+from edge.journal.rows import Entry, OtherFrame, Recorded
 from edge.wire.messages import Counters, ImageReference, Topic
 from edge.wire.publisher import Publisher
 
@@ -68,6 +68,7 @@ class Recorder:
                 self._record(batch)
                 if self._results.empty():
                     self._journal.settle()
+            self._keep_passed()
             if self._next:
                 self._follow(self._next)
                 self._next = None
@@ -76,6 +77,7 @@ class Recorder:
                 self._process.publish_again()
             if self._life.changed.is_set() or time.monotonic() >= self._next_heartbeat:
                 self.publish_state()
+        self._keep_passed()
         self._publish_events()
         self.publish_state()
 
@@ -93,6 +95,15 @@ class Recorder:
                 self._process.use(self._bundle, self._recipe)
             self._publisher.event(change, noted.happened_ns, bundle=self._bundle.digest)
         self._life.changed.set()
+
+    def _keep_passed(self) -> None:
+        """Triggers that were not taken, once nothing waits that others wait for, or with the next heartbeat."""
+        if self._life.passed.empty() or not (self._results.empty() or time.monotonic() >= self._next_heartbeat):
+            return
+        passed = []
+        while not self._life.passed.empty():
+            passed.append(self._life.passed.get())
+        self._journal.pass_over(passed)
 
     def _publish_events(self) -> None:
         while not self._life.events.empty():
@@ -169,8 +180,13 @@ class Recorder:
         frame, form = inspection.frame, self._rule.form
         if frame is None or not self._rule.keeps(inspection.judgement.verdict, inspection.sequence):
             return Entry(inspection, self._bundle.digest, reading=self._reading(inspection))
-        image = encode_image(frame.pixels, form)
-        return Entry(inspection, self._bundle.digest, image, form.suffix, self._reading(inspection))
+        image, decisive = encode_image(frame.pixels, form), inspection.judgement.frame
+        others = tuple(
+            OtherFrame(position, each.captured_ns, encode_image(each.pixels, form))
+            for position, each in enumerate(inspection.frames)
+            if position != decisive
+        )
+        return Entry(inspection, self._bundle.digest, image, form.suffix, self._reading(inspection), others)
 
     def _reading(self, inspection: Inspection) -> bytes:
         """What `_publish` says beside the inspection, for the journal: from it a result can be published again."""
