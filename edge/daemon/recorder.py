@@ -29,7 +29,7 @@ from edge.wire.publisher import Publisher
 
 log = logging.getLogger(__name__)
 
-HEARTBEAT_S = 1.0
+HEARTBEAT_S = LOOK_S = 1.0
 IDLE_S = 0.05
 BATCH = 32
 """Results that may share one commit."""
@@ -55,7 +55,7 @@ class Recorder:
         self._life, self._rule, self._publish_images = life, rule, publish_images
         self._quality, self._trial, self._shadow = quality, trial, shadow
         self._process = Process(journal, publisher, bundle, recipe)
-        self._next_heartbeat = 0.0
+        self._next_heartbeat = self._next_look = 0.0
 
     def run(self, source: threading.Thread) -> None:
         """Until the daemon ends, the thread that fills the queue has ended too or is stuck, and the queue is empty."""
@@ -72,9 +72,10 @@ class Recorder:
             if self._next:
                 self._follow(self._next)
                 self._next = None
-            if time.monotonic() >= self._next_heartbeat:
+            if time.monotonic() >= self._next_look:  # not with the heartbeat: each change of state puts that off
                 self._look_after_journal()
                 self._process.publish_again()
+                self._next_look = time.monotonic() + LOOK_S
             if self._life.changed.is_set() or time.monotonic() >= self._next_heartbeat:
                 self.publish_state()
         self._keep_passed()
@@ -97,8 +98,8 @@ class Recorder:
         self._life.changed.set()
 
     def _keep_passed(self) -> None:
-        """Triggers that were not taken, once nothing waits that others wait for, or with the next heartbeat."""
-        if self._life.passed.empty() or not (self._results.empty() or time.monotonic() >= self._next_heartbeat):
+        """Triggers that were not taken, once nothing waits that others wait for, or it is time to look after all."""
+        if self._life.passed.empty() or not (self._results.empty() or time.monotonic() >= self._next_look):
             return
         passed = []
         while not self._life.passed.empty():

@@ -67,6 +67,26 @@ def test_all_frames_of_a_kept_part_and_triggers_that_were_not_taken_are_in_the_j
         assert life.condition().untaken == {"overrun": 1}
 
 
+def test_the_journal_is_looked_after_however_often_the_state_changes(tmp_path, bundle, monkeypatch) -> None:
+    monkeypatch.setattr("edge.daemon.recorder.LOOK_S", 0.0)
+    monkeypatch.setattr("edge.daemon.recorder.HEARTBEAT_S", 1000.0)
+    life, read, rounds, tidied = Life(), read_bundle(bundle), iter(range(3)), []
+    life.ending.set()
+
+    def is_alive() -> bool:
+        life.changed.set()
+        return next(rounds, None) is not None
+
+    with Journal.open(tmp_path, station="one") as journal:
+        monkeypatch.setattr(journal, "tidy", lambda: tidied.append(1))
+        recorder = Recorder(
+            Results(), journal, Published(), read, life, QualityWatch(), Trial(read.digest, None), None,
+            rule=ImageRule(), publish_images=False,
+        )  # fmt: skip
+        recorder.run(SimpleNamespace(is_alive=is_alive, name="line"))
+    assert len(tidied) == 3
+
+
 @pytest.mark.parametrize("form", list(ImageFormat))
 def test_all_results_of_a_commit_go_out_before_any_picture_and_a_kept_jpeg_is_that_picture(
     tmp_path, bundle, form

@@ -7,14 +7,18 @@ import sqlite3
 from dataclasses import replace
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from edge.contract.events import PauseEvent
+from edge.contract.recording import read_recording
 from edge.contract.statistics import Point
 from edge.contract.triggers import PassedOver, Untaken
 from edge.contract.types import Verdict
 from edge.errors import JournalError
+from edge.journal.capture import to_capture
 from edge.journal.journal import Journal
+from edge.journal.reader import JournalReader
 from edge.journal.retention import DAY_NS, Bounds
 from edge.journal.rows import Entry, OtherFrame
 from edge.journal.schema import FILE
@@ -115,8 +119,6 @@ def test_points_are_kept_with_the_memory_by_bundle_and_recipe(journal) -> None:
 
 
 def replace_group(group: int) -> Point:
-    import msgspec
-
     return msgspec.structs.replace(POINT, group=group)
 
 
@@ -192,3 +194,24 @@ def test_a_row_that_the_disk_changed_is_named(tmp_path: Path) -> None:
         for read in (lambda: list(journal.reader.untaken()), journal.reader.points):
             with pytest.raises(JournalError, match="the journal's row is damaged"):
                 read()
+
+
+@pytest.mark.parametrize("when", ["frames", "image", "frame"])
+def test_a_part_whose_frames_go_while_a_capture_is_made_has_none_of_them(tmp_path, voted, monkeypatch, when) -> None:
+    real, going = getattr(JournalReader, when), [1]
+
+    def first_they_go(self, asked):
+        if going:
+            journal._book.retention.drop_images(going.pop())
+        return real(self, asked)
+
+    with Journal.open(tmp_path / "journal", station="one") as journal:
+        journal.record([voted(journal, 1), voted(journal, 2)])
+        monkeypatch.setattr(JournalReader, when, first_they_go)
+        made = to_capture(journal.reader, tmp_path / "out")
+        assert (made.triggers, made.frames, made.whole) == (2, 3, True)
+        assert [len(trigger.frames) for trigger in read_recording(tmp_path / "out").triggers] == [0, 3]
+        x
+        lost.unlink()
+        with pytest.raises(JournalError, match=r"000000002-2\.png"):
+            to_capture(journal.reader, tmp_path / "again")
