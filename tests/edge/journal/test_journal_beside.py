@@ -211,7 +211,7 @@ def test_a_part_whose_frames_go_while_a_capture_is_made_has_none_of_them(tmp_pat
         made = to_capture(journal.reader, tmp_path / "out")
         assert (made.triggers, made.frames, made.whole) == (2, 3, True)
         assert [len(trigger.frames) for trigger in read_recording(tmp_path / "out").triggers] == [0, 3]
-        x
+        (lost,) = (tmp_path / "journal").rglob("000000002-2.png")
         lost.unlink()
         with pytest.raises(JournalError, match=r"000000002-2\.png"):
             to_capture(journal.reader, tmp_path / "again")
