@@ -113,7 +113,7 @@ def _recorded(
     from edge.replay.recorded import PartJudges, replay_recorded
 
     judge = Judge(bundle)
-    judges = PartJudges(judge, recording, recipe)
+    judges = PartJudges(judge, recording, capture, recipe)
     if short := judges.short(recording):
         click.echo(f"{short} parts have fewer frames than their recipe asks for; they vote over those", err=True)
     with FileCamera(capture.absolute()) as camera:

@@ -1,42 +1,41 @@
-"""The recipe that a part was inspected by, of what the journal kept of it."""
+"""The recipe that a part of a capture was inspected by."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+from pathlib import Path
 
 import msgspec
 
-from edge.contract.recipe import Recipe, RecipeSettings
+from edge.contract.recipe import Recipe
+from edge.contract.recorded_recipe import picture_file, recorded_recipe
 from edge.errors import ConfigError
 from edge.inspection.recipes import load_recipe
 
 
-def recorded_recipe(station: msgspec.Raw) -> Recipe | None:
-    """Of a station's settings, as JSON; None where there was none. Its known parts are left out.
+def recipe_of_capture(capture: Path, station: msgspec.Raw) -> Recipe | None:
+    """That in a station's settings, as JSON, with its pictures; None where there was none. It has no known parts.
 
-    Its pictures are read from where they were. Raises ConfigError when one is not there, or another one by now.
+    A picture is read from the folder `capture`, or from where it was. Raises ConfigError when one is not there, or
+    another one by now.
     """
-    found = msgspec.json.decode(station, type=_Station).recipe
-    if not isinstance(found, dict):
+    found = recorded_recipe(station)
+    if found is None:
         return None
-    name, sums = str(found.get("name")), found.get("sha256") or {}
-    stated = {key: value for key, value in found.items() if key not in {"name", "sha256", "golden"}}
-    try:
-        settings = msgspec.convert(stated, RecipeSettings)
-    except msgspec.ValidationError as error:
-        raise ConfigError(f"the recorded recipe {name} cannot be read: {error}; add --recipe") from None
-    return _as_recorded(load_recipe(f"recorded recipe {name}", name, settings), sums)
-
-
-class _Station(msgspec.Struct):
-    recipe: dict[str, Any] | str | None = None
-
-
-def _as_recorded(recipe: Recipe, sums: Mapping[str, str]) -> Recipe:
+    place = {file: _place(capture, file, digest) for file, digest in found.pictures.items()}
+    ignore, presence = found.settings.ignore, found.settings.presence
+    settings = msgspec.structs.replace(
+        found.settings,
+        ignore=ignore and place[ignore],
+        presence=presence and msgspec.structs.replace(presence, empty=place[presence.empty]),
+    )
+    recipe = load_recipe(f"recorded recipe {found.name} (--recipe takes another)", found.name, settings)
     now = recipe.record()["sha256"]
-    assert isinstance(now, dict)
-    for file, digest in now.items():
-        if sums.get(file) != digest:
-            raise ConfigError(f"recorded recipe {recipe.name}: {file} is another picture now; add --recipe")
+    for file, digest in found.pictures.items():
+        if not isinstance(now, dict) or now[place[file]] != digest:
+            raise ConfigError(f"recorded recipe {found.name}: {place[file]} is another picture now; add --recipe")
     return recipe
+
+
+def _place(capture: Path, file: str, digest: str) -> str:
+    kept = capture / picture_file(digest)
+    return str(kept) if kept.is_file() else file

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from heapq import merge
 from pathlib import Path
@@ -10,11 +11,12 @@ from pathlib import Path
 import msgspec
 
 from edge import __version__
+from edge.contract.recorded_recipe import picture_file, recorded_recipe
 from edge.contract.recording import FILE, FRAMES, RecordedFrame, RecordedTrigger, Recording
 from edge.contract.storage import new_folder
 from edge.contract.triggers import Outcome
 from edge.contract.types import Signal, Verdict
-from edge.errors import JournalError, UsageError
+from edge.errors import ConfigError, JournalError, UsageError
 from edge.journal.beside import KeptUntaken
 from edge.journal.reader import FOR_EVER, JournalReader
 from edge.journal.rows import KeptFrame, Row
@@ -62,6 +64,7 @@ def to_capture(
         record = Recording(
             station=station, made_by=f"okng {__version__}", recipes=_recipes(reader, triggers), triggers=tuple(triggers)
         )
+        _keep_pictures(record, folder)
         (folder / FILE).write_bytes(msgspec.json.format(msgspec.json.encode(record), indent=1))
     return Captured(len(triggers), frames, whole)
 
@@ -131,6 +134,24 @@ def _untaken(found: KeptUntaken) -> RecordedTrigger:
     return RecordedTrigger(
         outcome=Outcome(trigger.why), part=trigger.part, triggered_ns=trigger.triggered_ns, signal=Signal.REJECT
     )
+
+
+def _keep_pictures(record: Recording, folder: Path) -> None:
+    """Those that recipes name, where they still lie; whether they are those of then, a replay sees."""
+    for settings in record.recipes.values():
+        with suppress(ConfigError):  # of another okng: a replay says so
+            recipe = recorded_recipe(settings)
+            for file, digest in recipe.pictures.items() if recipe else ():
+                _copy(Path(file), folder / picture_file(digest))
+
+
+def _copy(picture: Path, place: Path) -> None:
+    try:
+        data = picture.read_bytes()
+    except OSError:
+        return
+    place.parent.mkdir(exist_ok=True)
+    place.write_bytes(data)
 
 
 def _recipes(reader: JournalReader, triggers: Iterable[RecordedTrigger]) -> dict[str, msgspec.Raw]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
+from pathlib import Path
 
 from edge.camera import Camera
 from edge.contract.recipe import Recipe
@@ -14,7 +15,7 @@ from edge.errors import CameraError, DataError
 from edge.inference.judge import Judge
 from edge.inspection.part import read_part
 from edge.inspection.pipeline import PartJudge, Pipeline
-from edge.inspection.recorded import recorded_recipe
+from edge.inspection.recorded import recipe_of_capture
 from edge.line import NoSignal
 from edge.replay.replay import READ_TIMEOUT_S, ReplayLine, replay_line
 
@@ -24,13 +25,19 @@ UNKEPT = "no frame of it was kept"
 class PartJudges:
     """What judges the parts of a recording: one recipe for all, else for each the one that it was inspected by."""
 
-    def __init__(self, judge: Judge, recording: Recording, recipe: Recipe | None = None) -> None:
-        """Raises ConfigError where a recipe does not fit the bundle, or a recorded one lacks its pictures by now."""
+    def __init__(self, judge: Judge, recording: Recording, capture: Path, recipe: Recipe | None = None) -> None:
+        """`capture` is the recording's folder.
+
+        Raises ConfigError where a recipe does not fit the bundle, or a recorded one lacks its pictures by now.
+        """
         self._given = PartJudge(judge, recipe) if recipe else None
         used = {trigger.recipe for trigger in recording.triggers if trigger.frames}
         found = {digest: recording.recipes.get(digest) for digest in used}
         self._recorded = (
-            {digest: PartJudge(judge, recorded_recipe(text) if text else None) for digest, text in found.items()}
+            {
+                digest: PartJudge(judge, recipe_of_capture(capture, text) if text else None)
+                for digest, text in found.items()
+            }
             if self._given is None
             else {}
         )

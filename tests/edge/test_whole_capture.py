@@ -8,14 +8,21 @@ from collections import deque
 from itertools import repeat
 from pathlib import Path
 
+import cv2
 import pytest
 
 from edge.client import CommandRefused
 from edge.contract.bundle import read_bundle
 from edge.contract.images import read_image
+from edge.contract.types import Frame, Inspection
+from edge.inference.judge import Judge
+from edge.inspection.pipeline import PartJudge
+from edge.inspection.recipes import read_recipe
+from edge.journal.images import encode_image
 from edge.journal.journal import Journal
 from edge.journal.reader import JournalReader
 from edge.journal.retention import Bounds
+from edge.journal.rows import Entry
 from edge.wire.requests import Start, Status, Trigger
 from tests.edge.test_changeover import SCENARIOS, recipes
 from tests.edge.test_daemon import Running, station_file
@@ -142,3 +149,34 @@ def test_a_trigger_whose_frames_were_removed_is_still_accounted_for(
     done = okng("replay", tmp_path / "out", "--bundle", bundle, "--diff")
     assert ", 1 without a kept frame" in done.out
     assert done.status == 0
+
+
+def test_a_capture_has_the_pictures_of_its_recipes_and_needs_them_as_they_were(
+    tmp_path, bundle, okng, monkeypatch
+) -> None:
+    monkeypatch.setattr("edge.inference.verify.verify_in_child", read_bundle)
+    shutil.copytree(SCENARIOS / "ignored-place", tmp_path / "scenario")
+    recipe = read_recipe(tmp_path / "scenario" / "recipe.toml")
+    judge, frames = PartJudge(Judge(read_bundle(bundle)), recipe), sorted((tmp_path / "scenario" / "frames").iterdir())
+    with Journal.open(tmp_path / "journal", station="one", settings=b'{"station":"one"}') as opened:
+        for number, path in enumerate(frames, 1):
+            frame = Frame(read_image(path), number, number, number)
+            found = judge.judge_part([frame])
+            done = Inspection(opened.boot_id, number, "", frame, found, found.signal, number, recipe)
+            opened.record([Entry(done, judge.bundle.digest, encode_image(frame.pixels))])
+    made = okng("journal", "export", tmp_path / "out", "--as", "capture", "--journal", tmp_path / "journal")
+    assert made.status == 0, made
+    shutil.rmtree(tmp_path / "scenario")
+    again = okng("replay", tmp_path / "out", "--bundle", bundle, "--diff")
+    assert (again.status, again.out) == (0, "4 triggers: 4 as recorded\n"), again
+    (picture,) = (tmp_path / "out" / "recipes").iterdir()
+    ignored = read_image(SCENARIOS / "ignored-place" / "hole.png")
+    assert cv2.imwrite(str(tmp_path / "other.png"), 255 - ignored)
+    shutil.move(tmp_path / "other.png", picture)
+    spoiled = okng("replay", tmp_path / "out", "--bundle", bundle)
+    assert (spoiled.status, spoiled.out, spoiled.err.count("\n")) == (2, "", 1)
+    assert "is another picture now; add --recipe" in spoiled.err
+    picture.unlink()
+    without = okng("replay", tmp_path / "out", "--bundle", bundle)
+    assert (without.status, without.err.count("\n")) == (2, 1)
+    assert "recorded recipe recipe (--recipe takes another): ignore" in without.err
