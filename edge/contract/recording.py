@@ -12,7 +12,7 @@ import msgspec
 from edge.contract.images import IMAGE_SUFFIXES
 from edge.contract.recording_before import FrameBefore, RecordingBefore
 from edge.contract.triggers import Outcome
-from edge.contract.types import Signal, Verdict
+from edge.contract.types import Label, Signal, Verdict
 from edge.errors import DataError
 
 FILE = "capture.json"
@@ -53,6 +53,8 @@ class RecordedTrigger(msgspec.Struct, frozen=True, forbid_unknown_fields=True, k
     """What the line got."""
     reason: str = ""
     """Why, for FAULT."""
+    golden: Label | None = None
+    """What the part was known to be, where it was shown for that: it is rejected in any case."""
 
     @property
     def at_ns(self) -> int | None:

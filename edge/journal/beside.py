@@ -18,6 +18,8 @@ from edge.errors import JournalError
 
 NEWEST = "(SELECT coalesce(max(number), 0) FROM inspections)"
 TABLES = ("untaken", "points")
+STEP = 4096
+"""Small rows that may go at once: a step must not hold up the line's results for long."""
 PASSING_EVENTS = "kind IN ('fault', 'drift')"
 """The station asks the journal for no event of these kinds, as it does for the last changeover."""
 UNTAKEN = """
@@ -108,9 +110,11 @@ def drop_old(connection: sqlite3.Connection, until_ns: float) -> None:
 
 
 def _drop(connection: sqlite3.Connection, table: str, column: str, value: float, which: str = "TRUE") -> None:
-    """Those before the first row that is beyond `value`: no more rows are read than go."""
+    """Those before the first row that is beyond `value`, STEP at most: no more rows are read than go."""
     first = f"SELECT number FROM {table} WHERE {column} > ? ORDER BY number LIMIT 1"
-    connection.execute(f"DELETE FROM {table} WHERE {which} AND number < coalesce(({first}), {1 << 62})", (value,))
+    oldest = f"SELECT min(number) FROM {table} WHERE {which}"
+    end = f"min(coalesce(({first}), {1 << 62}), ({oldest}) + {STEP})"
+    connection.execute(f"DELETE FROM {table} WHERE {which} AND number < {end}", (value,))
 
 
 def drop_oldest(connection: sqlite3.Connection, most: int) -> int:

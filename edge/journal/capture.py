@@ -119,6 +119,7 @@ def _inspected(row: Row, kept: Kept) -> RecordedTrigger:
         recipe=row.recipe,
         signal=row.signal,
         reason=row.reason,
+        golden=row.golden,
     )
 
 

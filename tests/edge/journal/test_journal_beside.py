@@ -168,6 +168,19 @@ def test_the_too_old_go_though_no_inspection_does(tmp_path) -> None:
         assert [each.point.group for each in journal.reader.points()] == [2]
 
 
+def test_a_step_is_small_and_steps_reach_the_bound(tmp_path, make_entry, monkeypatch) -> None:
+    monkeypatch.setattr("edge.journal.beside.STEP", 4)
+    clock = Clock()
+    with Journal.open(tmp_path, station="one", bounds=Bounds(days=10), clock=clock, monotonic=clock) as journal:
+        journal.pass_over([PassedOver(MISSED, "", 1, number) for number in range(10)])
+        clock.now += 12 * DAY_NS
+        counts = []
+        for _ in range(4):
+            journal.tidy()
+            counts.append(len(list(journal.reader.untaken())))
+        assert counts == [6, 2, 0, 0]
+
+
 def test_where_no_inspection_may_go_they_make_room(tmp_path, make_entry) -> None:
     with Journal.open(tmp_path, station="one", bounds=Bounds(size=1)) as journal:
         journal.record([make_entry(journal.boot_id, 1, Verdict.REVIEW, image=False)])
