@@ -37,15 +37,16 @@ class Process:
         found = reader.remembered(self._key)
         memory, card = decode_memory(found.memory) if found else None, bundle.card
         self._control = ProcessControl(card.output, memory, classes=card.kinds)
-        number, missed = max(found.number if found else 0, reader.newest() - LOOK_BACK), []
+        number = max(found.number if found else 0, reader.newest() - LOOK_BACK)
+        points: list[Point] = []
         for row in reader.rows(after_number=number, limit=LOOK_BACK):
             if (row.bundle, row.recipe_name, row.golden) == (bundle.digest, recipe, None):
                 point = self._control.see(
                     boot_id=row.boot_id, triggered_ns=row.triggered_ns, verdict=row.verdict, score=row.score,
                     map_units=row.map_units, timings_ms=row.timings_ms,
                 )  # fmt: skip
-                missed += [point] if point else []
-        self._keep(missed)
+                points += [point] if point else []
+        self._keep(points)
         self._next = 0.0
 
     def see(self, batch: Iterable[Inspection]) -> None:

@@ -29,7 +29,9 @@ from edge.wire.publisher import Publisher
 
 log = logging.getLogger(__name__)
 
-HEARTBEAT_S = LOOK_S = 1.0
+HEARTBEAT_S = 1.0
+LOOK_S = 1.0
+"""How often the journal is looked after, whatever happens."""
 IDLE_S = 0.05
 BATCH = 32
 """Results that may share one commit."""

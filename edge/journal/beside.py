@@ -54,9 +54,7 @@ class KeptPoint:
     point: Point
 
 
-def write_untaken(
-    connection: sqlite3.Connection, boot_id: str, triggers: Sequence[PassedOver], now_ns: int
-) -> None:  # fmt: skip
+def write_untaken(connection: sqlite3.Connection, boot_id: str, triggers: Sequence[PassedOver], now_ns: int) -> None:
     """Inside a transaction."""
     query = f"""
         INSERT INTO untaken (boot_id, after_sequence, why, part, triggered_ns, recorded_ns, newest)
@@ -66,9 +64,7 @@ def write_untaken(
     connection.executemany(query, rows)
 
 
-def write_points(
-    connection: sqlite3.Connection, boot_id: str, key: str, points: Sequence[Point], now_ns: int
-) -> None:  # fmt: skip
+def write_points(connection: sqlite3.Connection, boot_id: str, key: str, points: Sequence[Point], now_ns: int) -> None:
     """Inside a transaction. `key` as `Journal.remember` takes it."""
     bundle, _, recipe = key.partition(" ")
     query = f"INSERT INTO points (boot_id, bundle, recipe, point, recorded_ns, newest) SELECT ?, ?, ?, ?, ?, {NEWEST}"
