@@ -36,7 +36,7 @@ def journal(tmp_path_factory, bundle) -> Path:
     """Of a station that votes two of three: a trigger before it was started, parts, and more triggers than may wait."""
     folder = recipes(tmp_path_factory.mktemp("whole") / "d")
     config = station_file(
-        folder, bundle, f"{FRAMES.as_uri()}?rate=8&loop=true", 'recipe = "two-of-three"',
+        folder, bundle, f"{FRAMES.as_uri()}?rate=16&loop=true", 'recipe = "two-of-three"',
         'trigger = {kind = "command", start = "command"}',
     )  # fmt: skip
     with Running(config) as daemon:
