@@ -1,4 +1,4 @@
-"""Kill -9 and power cuts while a station inspects at full speed, keeps each image and takes over bundles.
+"""Kill -9 and power cuts while a station inspects at full speed, keeps each part's images and takes over bundles.
 
     python -m benchmarks.kills --kills 200 --cuts 200
 
@@ -139,8 +139,11 @@ class Witness:
 
 
 def station(work: Path, folder: Path) -> list[str]:
-    """The command that runs it, its journal in `folder`."""
-    config = write_station(work, f"{(work / 'frames').as_uri()}?loop=true", JOURNAL, journal_folder=folder)
+    """The command that runs it, its journal in `folder`. Two frames are a part, and both are kept."""
+    (work / "recipes").mkdir(exist_ok=True)
+    (work / "recipes" / "two.toml").write_text("voting = {frames = 2}\n")
+    camera = f"{(work / 'frames').as_uri()}?loop=true"
+    config = write_station(work, camera, JOURNAL, 'recipe = "two"', journal_folder=folder)
     return [sys.executable, "-m", "edge.cli", "run", "--config", str(config)]
 
 

@@ -21,13 +21,14 @@ def wrong(folder: Path, lines: Sequence[str]) -> list[str]:
     query = "SELECT boot_id || '-' || sequence, image_path, image_sha256, image_removed_ns FROM inspections"
     with closing(open_reader(folder / FILE)) as connection:
         rows = {name: (path, digest, removed) for name, path, digest, removed in connection.execute(query)}
+        others = dict(tuple(found) for found in connection.execute("SELECT path, sha256 FROM frames"))
     said = [line.split() for line in lines]
     for name, digest in (rest for kind, *rest in said if kind == "row"):
         if name not in rows:
             found.append(f"{name}: was published, and is lost")
         elif (rows[name][1] or "-") != digest:
             found.append(f"{name}: was published with another image")
-    kept = {path: digest for path, digest, removed in rows.values() if path and removed is None}
+    kept = {path: digest for path, digest, removed in rows.values() if path and removed is None} | others
     files = {path.relative_to(folder).as_posix() for path in (folder / "images").rglob("*") if path.is_file()}
     found += [f"{path}: nobody's" for path in files - kept.keys()]
     found += [f"{path}: not there" for path in kept.keys() - files]

@@ -24,12 +24,13 @@ import numpy as np
 
 from edge.camera.simulated import FAULTS, Sensor, SimulatedCamera
 from edge.camera.watched import Patience, WatchedCamera
+from edge.contract.triggers import Untaken
 from edge.contract.types import Frame, Inspection, Judgement, Signal, State, Verdict
 from edge.daemon.inspector import Inspector
 from edge.daemon.life import WORKING, Life
 from edge.errors import SignalError
 from edge.inspection.pipeline import Pipeline
-from edge.inspection.triggers import Times, Trigger, Triggers, Untaken
+from edge.inspection.triggers import Times, Trigger, Triggers
 from edge.line import Gate, Health, Output, SimulatedOutputs, SimulatedTrigger, Timing
 
 MS = 1_000_000

@@ -69,8 +69,10 @@ def export(
 ) -> None:  # fmt: skip
     """Write the journal to OUT: a table as CSV or Parquet (with the maps), or a capture.
 
-    A capture is a folder that `okng replay` reads: all frames that are kept, with their results, the settings and the
-    digest of the bundle that judged them. What operators decided, for `okng train`: okng review export.
+    A capture is a folder that `okng replay` reads: every trigger, missed and overrun ones too, with its result and all
+    frames of its part that are kept, the settings, and the digest of the bundle that judged. The journal keeps the
+    frames of all parts with images = "all", without loss as PNG. What operators decided, for `okng train`: okng review
+    export.
 
     \b
     Example: okng journal export november.csv --since 2026-11-01
@@ -87,12 +89,12 @@ def export(
             "review export"
         )
     with open_reader(folder, config) as reader:
-        rows = reader.walk(**span(since, until))
         if form == "capture":
-            count, whole = to_capture(reader, rows, out, int(max_mb * 1e6) if max_mb else None)
-            click.echo(f"{out}: {count} frames{'' if whole else f', the first that are not more than {max_mb:g} MB'}")
+            made = to_capture(reader, out, **span(since, until), most_bytes=int(max_mb * 1e6) if max_mb else None)
+            bound = "" if made.whole else f", the first that are not more than {max_mb:g} MB"
+            click.echo(f"{out}: {made.triggers} triggers, {made.frames} frames{bound}")
             return
-        count = (to_csv if form == "csv" else to_parquet)(rows, out)
+        count = (to_csv if form == "csv" else to_parquet)(reader.walk(**span(since, until)), out)
     click.echo(f"{out}: {count} inspections")
 
 
@@ -131,9 +133,42 @@ def summary(as_json: bool, folder: Path | None, config: Path) -> None:
 @journal.command()
 @click.option("--last", default=20, show_default=True, type=click.IntRange(1), help="How many.")
 @click.option("--json", "as_json", is_flag=True, help="Print each as a JSON line.")
+@since_option
+@until_option
 @folder_option
 @config_option
-def events(last: int, as_json: bool, folder: Path | None, config: Path) -> None:
+def statistics(
+    last: int, as_json: bool, since: datetime | None, until: datetime | None, folder: Path | None, config: Path
+) -> None:
+    """Print what process control said over time, a line for each group of inspections by one bundle and recipe: share
+    accepted and share of NG with its limits, drift of scores and maps, median times, and the alarms that stood.
+
+    They are kept as long as the inspections of their time.
+
+    \b
+    Example: okng journal statistics --since 2026-11-01 --last 1000 --json
+    """
+    import msgspec
+
+    from edge.control.summary import in_one_line
+
+    with open_reader(folder, config) as reader:
+        points = reader.points(**span(since, until), last=last)
+    for each in points:
+        if as_json:
+            click.echo(msgspec.json.encode(each))
+        else:
+            judge = f"{each.bundle[:12]} {each.recipe}".rstrip()
+            click.echo(f"{local_time(each.point.ended_ns)}  {judge}: {in_one_line(each.point)}")
+
+
+@journal.command()
+@click.option("--last", default=20, show_default=True, type=click.IntRange(1), help="How many.")
+@click.option("--kind", default="", help="Only those of one kind, such as changeover or judge.")
+@click.option("--json", "as_json", is_flag=True, help="Print each as a JSON line.")
+@folder_option
+@config_option
+def events(last: int, kind: str, as_json: bool, folder: Path | None, config: Path) -> None:
     """Print what happened beside inspections: changeovers, what the golden interlock said, bundles that took over or
     came back, delegates lost and found again.
 
@@ -143,10 +178,9 @@ def events(last: int, as_json: bool, folder: Path | None, config: Path) -> None:
     import msgspec
 
     with open_reader(folder, config) as reader:
-        noted = reader.events(last=last)
+        noted = reader.events(kind, last=last)
     for each in noted:
-        when = datetime.fromtimestamp(each.happened_ns / 1e9).astimezone().isoformat(timespec="seconds")
-        click.echo(msgspec.json.encode(each) if as_json else f"{when}  {each.event}")
+        click.echo(msgspec.json.encode(each) if as_json else f"{local_time(each.happened_ns)}  {each.event}")
 
 
 @journal.command()
@@ -170,6 +204,11 @@ def shadow(as_json: bool, folder: Path | None, config: Path) -> None:
         return
     for line in lines(counts, disagreements):
         click.echo(line)
+
+
+def local_time(at_ns: int) -> str:
+    """Unix time in nanoseconds, for people."""
+    return datetime.fromtimestamp(at_ns / 1e9).astimezone().isoformat(timespec="seconds")
 
 
 def journal_folder(folder: Path | None, config: Path) -> Path:

@@ -23,7 +23,8 @@ if TYPE_CHECKING:
 @click.argument("capture", type=click.Path(path_type=Path))
 @click.option("--bundle", "bundle_path", type=click.Path(path_type=Path),
               help="The bundle that judges; the recipe's where it names one.")  # fmt: skip
-@click.option("--recipe", "recipe_path", type=click.Path(path_type=Path), help="The file of the recipe to inspect by.")
+@click.option("--recipe", "recipe_path", type=click.Path(path_type=Path),
+              help="The file of the recipe to inspect by; else, of a recorded capture, each part's own.")  # fmt: skip
 @click.option("--speed", type=click.Choice(["full", "recorded"]), default="full", show_default=True,
               help="As fast as it goes, or as the frames were captured one after the other.")  # fmt: skip
 @click.option("--expect", type=click.Path(path_type=Path), help="An earlier replay; exit status 1 on a difference.")
@@ -40,8 +41,11 @@ def replay(
 ) -> None:  # fmt: skip
     """Judge the parts of CAPTURE, a folder or a video, and print a JSON line for each. Drives no outputs.
 
-    A frame is a part, or as many frames as the recipe says. A capture made by `okng journal export --as capture` must
-    be as it was recorded: each frame's checksum is checked. It has one frame of each part, the decisive one.
+    A frame is a part, or as many frames as the recipe says.
+
+    A capture made by `okng journal export --as capture` must be as it was recorded: each frame's checksum is checked.
+    It has all frames that are kept of a part, which votes over them again by the recipe that it had, and a line for
+    every trigger: one that was missed or overrun, or of which no frame was kept, has no verdict.
 
     \b
     Example: okng replay monday --bundle bundles/new > new.jsonl
@@ -69,7 +73,8 @@ def replay(
     if not (chosen := bundle_path or named):
         raise UsageError("no bundle: add --bundle, or a --recipe that names one")
     opened, found = _proven(chosen), []
-    for line in _lines(capture, opened, recipe, recording, speed):
+    lines = _recorded(capture, opened, recipe, recording, speed) if recording else _lines(capture, opened, recipe)
+    for line in lines:
         if not diff:
             click.echo(_encoded(line))
         if expect or diff:
@@ -90,17 +95,30 @@ def _proven(path: Path) -> Bundle:
     return opened
 
 
-def _lines(
-    capture: Path, bundle: Bundle, recipe: Recipe | None, recording: Recording | None, speed: str
+def _lines(capture: Path, bundle: Bundle, recipe: Recipe | None) -> Iterator[ReplayLine]:
+    from edge.camera import FileCamera
+    from edge.inference.judge import Judge
+    from edge.replay.replay import replay as play
+
+    with FileCamera(capture.absolute()) as camera:
+        yield from play(camera, Judge(bundle), recipe)
+
+
+def _recorded(
+    capture: Path, bundle: Bundle, recipe: Recipe | None, recording: Recording, speed: str
 ) -> Iterator[ReplayLine]:
     from edge.camera import FileCamera
     from edge.inference.judge import Judge
     from edge.replay.pace import paced
-    from edge.replay.replay import replay as play
+    from edge.replay.recorded import PartJudges, replay_recorded
 
+    judge = Judge(bundle)
+    judges = PartJudges(judge, recording, capture, recipe)
+    if short := judges.short(recording):
+        click.echo(f"{short} parts have fewer frames than their recipe asks for; they vote over those", err=True)
     with FileCamera(capture.absolute()) as camera:
-        lines = play(camera, Judge(bundle), recipe, one_each=recording is not None)
-        yield from paced(lines, recording) if recording and speed == "recorded" else lines
+        lines = replay_recorded(camera, judge, judges, recording)
+        yield from paced(lines, recording) if speed == "recorded" else lines
 
 
 def _encoded(line: ReplayLine) -> bytes:
@@ -115,7 +133,7 @@ def _tell_differences(expected: list[ReplayLine], found: list[ReplayLine], toler
     differences = compare(expected, found, tolerance)
     for difference in differences:
         click.echo(f"{difference.frame or 'capture'}: {difference.what}", err=True)
-    click.echo(f"{len(found)} frames, {len(differences)} differences from {path}", err=True)
+    click.echo(f"{len(found)} parts, {len(differences)} differences from {path}", err=True)
     sys.exit(1 if differences else 0)
 
 
@@ -129,5 +147,5 @@ def _tell_changes(
         click.echo(str(change))
     click.echo(summary(recording, found))
     if sheet and found:
-        click.echo(f"{sheet}: {write_sheet(found, capture, bundle, sheet)} of {len(found)} changed frames")
+        click.echo(f"{sheet}: {write_sheet(found, capture, bundle, sheet)} of {len(found)} changed parts")
     sys.exit(1 if found else 0)

@@ -1,45 +1,65 @@
-"""What lies beside the frames of a capture that was recorded: what was judged, by what, and with what result."""
+"""What lies beside the frames of a capture that was recorded: each trigger, and what became of it."""
 
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated
 
 import msgspec
 
 from edge.contract.images import IMAGE_SUFFIXES
-from edge.contract.types import Signal, Verdict
+from edge.contract.recording_before import FrameBefore, RecordingBefore
+from edge.contract.triggers import Outcome
+from edge.contract.types import Label, Signal, Verdict
 from edge.errors import DataError
 
 FILE = "capture.json"
 FRAMES = "frames"
-SCHEMA = 2
-"""Schema 1 did not say when a frame was triggered, what the line got, nor why."""
+SCHEMA = 3
+"""Up to schema 2 there was one frame of each part, and no trigger without one (`edge.contract.recording_before`)."""
 
 
 class RecordedFrame(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """One frame: `file` relative to the capture, `sha256` of it, and the inspection that it was judged in."""
+    """One frame of a part: `file` relative to the capture, and `sha256` of it."""
 
     file: Annotated[str, msgspec.Meta(pattern=r"^frames/[A-Za-z0-9_-]+\.[a-z]+\Z")]
     sha256: Annotated[str, msgspec.Meta(pattern=r"^[0-9a-f]{64}\Z")]
-    inspection: str
-    part: str
     captured_ns: int | None
-    verdict: Verdict
-    score: float | None
+
+
+class RecordedTrigger(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """One trigger. What it had no inspection for, missed or overrun, is empty or None."""
+
+    outcome: Outcome
+    inspection: str = ""
+    part: str
+    triggered_ns: int | None
+    """Unix time; of schema 1 None, as is `signal`."""
+    frames: tuple[RecordedFrame, ...] = ()
+    """All of the part, in order; none where none came, or none was kept."""
+    decisive: int = 0
+    """Which of them the verdict is of, counted from 0."""
+    verdict: Verdict | None = None
+    score: float | None = None
     kind: str | None = None
     """What the part was named as, where the bundle told kinds apart."""
-    bundle: str
+    bundle: str = ""
     """Digest of the bundle that judged it."""
-    recipe: str
+    recipe: str = ""
     """Digest of the settings it was inspected with; empty where they were not kept."""
-    triggered_ns: int | None = None
-    """Unix time; of schema 1 None, as is the next."""
     signal: Signal | None = None
     """What the line got."""
     reason: str = ""
     """Why, for FAULT."""
+    golden: Label | None = None
+    """What the part was known to be, where it was shown for that: it is rejected in any case."""
+
+    @property
+    def at_ns(self) -> int | None:
+        """When its first frame was captured, or it was triggered where there is none; None: that was not recorded."""
+        return self.frames[0].captured_ns if self.frames else self.triggered_ns
 
 
 class Recording(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -50,7 +70,13 @@ class Recording(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only
     made_by: str
     """okng and its version."""
     recipes: dict[str, msgspec.Raw]
-    frames: tuple[RecordedFrame, ...]
+    triggers: tuple[RecordedTrigger, ...]
+    """In the order in which they came; those of a boot after those of the boot before it."""
+
+    @property
+    def frames(self) -> Iterator[RecordedFrame]:
+        """All, in the order in which a camera reads them from the folder."""
+        return (frame for trigger in self.triggers for frame in trigger.frames)
 
 
 class _Header(msgspec.Struct):
@@ -89,8 +115,34 @@ def _decode(path: Path) -> Recording:
         schema = msgspec.json.decode(data, type=_Header).schema
         if schema > SCHEMA:
             raise DataError(f"{path}: capture schema {schema}, this okng reads up to {SCHEMA}; update okng here")
+        if schema < SCHEMA:
+            return _brought_up(msgspec.json.decode(data, type=RecordingBefore))
         return msgspec.json.decode(data, type=Recording)
     except OSError as error:
         raise DataError(f"{path}: cannot be read: {error.strerror}") from None
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise DataError(f"{path}: not a capture's record: {error}") from None
+
+
+def _brought_up(before: RecordingBefore) -> Recording:
+    """Raises ValidationError where a frame's name or checksum can be none."""
+    triggers = tuple(map(_trigger, before.frames))
+    return Recording(station=before.station, made_by=before.made_by, recipes=before.recipes, triggers=triggers)
+
+
+def _trigger(before: FrameBefore) -> RecordedTrigger:
+    seen = {"file": before.file, "sha256": before.sha256, "captured_ns": before.captured_ns}
+    return RecordedTrigger(
+        outcome=Outcome.FAULT if before.verdict is Verdict.FAULT else Outcome.JUDGED,
+        inspection=before.inspection,
+        part=before.part,
+        triggered_ns=before.triggered_ns,
+        frames=(msgspec.convert(seen, RecordedFrame),),
+        verdict=before.verdict,
+        score=before.score,
+        kind=before.kind,
+        bundle=before.bundle,
+        recipe=before.recipe,
+        signal=before.signal,
+        reason=before.reason,
+    )

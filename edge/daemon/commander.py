@@ -15,6 +15,7 @@ from edge import __version__
 from edge.contract.bundle import Bundle
 from edge.contract.cam import Thresholds
 from edge.contract.reasons import Reasons
+from edge.contract.triggers import Untaken
 from edge.contract.types import Inspection, Label, State
 from edge.daemon.activator import Activator, Answer
 from edge.daemon.deciding import Decider
@@ -29,7 +30,7 @@ from edge.daemon.shadow import Shadow
 from edge.daemon.thresholds import NewThresholds, as_last_set
 from edge.errors import BundleError, ConfigError, DecidedMeanwhile, JournalError, OkngError, UsageError
 from edge.inspection.recipes import read_recipe, recipe_file
-from edge.inspection.triggers import Triggers, Untaken
+from edge.inspection.triggers import Triggers
 from edge.journal.journal import Journal
 from edge.wire.answers import ReplayAnswer, WaitingAnswer
 from edge.wire.commands import CommandServer

@@ -169,7 +169,7 @@ class Daemon:
         triggers: Triggers, plc: PlcRecipes | None,
     ) -> list[threading.Thread]:  # fmt: skip
         config, life = self._config, self._life
-        results = Results()
+        results, rule = Results(), image_rule(config.journal)
         free_run, recipe, known = config.trigger.kind == "free", pipeline.judge.recipe, config.interlock
         guard = Guard(Interlock(judge.bundle, recipe), Schedule(known.at, known.every_h), known.parts)
         if refused := refused_changeover(journal):
@@ -177,14 +177,14 @@ class Daemon:
         inspector = Inspector(
             camera, pipeline, triggers, life, results, free_run=free_run, timeout_s=config.camera.timeout_s,
             presence=part_presence(config.trigger), codes=code_reader(config.parts), guard=guard,
-            keep_frames=shadow is not None,
+            keep_frames=shadow is not None or rule.keeps_any,
         )  # fmt: skip
         if source:
             source.listen(inspector.trigger)
         trial = Trial(judge.bundle.digest, store.record.trial if store.record else None)
         recorder = Recorder(
             results, journal, publisher, judge.bundle, life, QualityWatch(config.quality), trial, shadow,
-            rule=image_rule(config.journal), publish_images=config.wire.images,
+            rule=rule, publish_images=config.wire.images,
             recipe=recipe.name if recipe else "",
         )  # fmt: skip
         activator = Activator(

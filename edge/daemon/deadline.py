@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from edge.contract.recipe import Recipe
 from edge.contract.types import Frame, Inspection, Judgement, Label
@@ -26,7 +26,7 @@ class _Part:
 
     sequence: int
     name: str
-    frame: Frame
+    frames: tuple[Frame, ...]
     triggered_ns: int
     golden: Label | None
 
@@ -58,7 +58,8 @@ class TimedPipeline(Pipeline):
     ) -> Inspection:  # fmt: skip
         """As `Pipeline.inspect`; a part whose judgement hangs is concluded by `watch`."""
         with self._guard:
-            self._worker, self._part = threading.get_ident(), _Part(sequence, part, frame, triggered_ns, golden)
+            self._worker = threading.get_ident()
+            self._part = _Part(sequence, part, (frame, *more), triggered_ns, golden)
             self._began = time.monotonic()
         return super().inspect(sequence, part, frame, triggered_ns, more, golden)
 
@@ -70,7 +71,8 @@ class TimedPipeline(Pipeline):
             life.progress(self.name)
             if part := self._overdue():
                 judgement = Judgement.fault(f"not judged within {self._limit_s:g} s: it hangs")
-                give_up(self._conclude(part.sequence, part.name, part.frame, judgement, part.triggered_ns, part.golden))
+                about = (part.frames[0], judgement, part.triggered_ns, part.golden)
+                give_up(replace(self._conclude(part.sequence, part.name, *about), frames=part.frames))
                 return
 
     def _model_begins(self) -> None:

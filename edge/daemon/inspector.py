@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import queue
 import threading
+import time
 from collections.abc import Callable
 from concurrent.futures import Future
 from typing import TypeVar
@@ -13,6 +14,7 @@ from edge.camera import Camera
 from edge.contract.bundle import Bundle
 from edge.contract.events import ChangeoverEvent, Event, InterlockEvent, Occasion, ThresholdsEvent
 from edge.contract.recipe import Recipe
+from edge.contract.triggers import PassedOver, Untaken
 from edge.contract.types import Inspection, Label, State
 from edge.daemon.guard import Guard
 from edge.daemon.interlock import Interlock
@@ -22,7 +24,7 @@ from edge.errors import CameraError, JournalError
 from edge.inspection.examiner import Examiner
 from edge.inspection.part import PartFrames
 from edge.inspection.pipeline import PartJudge, Pipeline
-from edge.inspection.triggers import Trigger, Triggers, Untaken
+from edge.inspection.triggers import Trigger, Triggers
 from edge.line.code import CodeReader
 from edge.line.presence import Presence
 
@@ -100,7 +102,8 @@ class Inspector:
             taken = self._triggers.pass_over(Untaken.MISSED, at_ns)
         if isinstance(taken, Untaken):
             log.warning("a trigger was not taken: %s", taken)
-            self._life.count_untaken(taken)
+            ago_ns = 0 if at_ns is None else time.monotonic_ns() - at_ns
+            self._life.pass_over(PassedOver(taken, part, time.time_ns() - ago_ns, self._triggers.newest))
         else:
             self._life.count_trigger()
         return taken

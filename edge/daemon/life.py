@@ -10,6 +10,7 @@ from collections import Counter
 from dataclasses import dataclass
 
 from edge.contract.quality import Quality
+from edge.contract.triggers import PassedOver
 from edge.contract.types import Inspection, State, Verdict
 from edge.journal.log import Noted
 from edge.wire.messages import DecidedFact
@@ -70,6 +71,8 @@ class Life:
         """What happened, is in the journal, and is to be published."""
         self.decisions: queue.SimpleQueue[DecisionNews] = queue.SimpleQueue()
         """What operators decided, is in the journal, and is to be published."""
+        self.passed: queue.SimpleQueue[PassedOver] = queue.SimpleQueue()
+        """Triggers that were not taken, to be journaled."""
         self.ending = threading.Event()
         self.changed = threading.Event()
         """Set at each change of state, for whoever publishes it."""
@@ -129,10 +132,11 @@ class Life:
         with self._guard:
             self._triggers += 1
 
-    def count_untaken(self, why: str) -> None:
+    def pass_over(self, trigger: PassedOver) -> None:
         """A trigger came that gets no inspection."""
+        self.passed.put(trigger)
         with self._guard:
-            self._untaken[why] += 1
+            self._untaken[trigger.why] += 1
         self.changed.set()
 
     def count_result(self, inspection: Inspection) -> None:

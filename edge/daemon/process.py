@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from edge.contract.bundle import Bundle
 from edge.contract.statistics import Point
@@ -38,21 +38,27 @@ class Process:
         memory, card = decode_memory(found.memory) if found else None, bundle.card
         self._control = ProcessControl(card.output, memory, classes=card.kinds)
         number = max(found.number if found else 0, reader.newest() - LOOK_BACK)
+        points: list[Point] = []
         for row in reader.rows(after_number=number, limit=LOOK_BACK):
             if (row.bundle, row.recipe_name, row.golden) == (bundle.digest, recipe, None):
-                self._control.see(
+                point = self._control.see(
                     boot_id=row.boot_id, triggered_ns=row.triggered_ns, verdict=row.verdict, score=row.score,
                     map_units=row.map_units, timings_ms=row.timings_ms,
                 )  # fmt: skip
+                points += [point] if point else []
+        self._keep(points)
         self._next = 0.0
 
     def see(self, batch: Iterable[Inspection]) -> None:
         """Inspections that are in the journal, all judged by the bundle in use."""
         points = [point for inspection in batch if (point := self._see(inspection))]
-        if points:
-            self._journal.remember(self._key, encode_memory(self._control.memory))
+        self._keep(points)
         for point in points:
             self._publish(point)
+
+    def _keep(self, points: Sequence[Point]) -> None:
+        if points:
+            self._journal.remember(self._key, encode_memory(self._control.memory), points)
 
     def publish_again(self, *, at_once: bool = False) -> None:
         """The last point, if it was not published for a while, or `at_once`."""

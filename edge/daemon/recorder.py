@@ -23,13 +23,15 @@ from edge.daemon.shadow import Shadow
 from edge.daemon.trial import Trial
 from edge.journal.images import ImageFormat, ImageRule, encode_image
 from edge.journal.journal import Journal
-from edge.journal.rows import Entry, Recorded
+from edge.journal.rows import Entry, OtherFrame, Recorded
 from edge.wire.messages import Counters, ImageReference, Topic
 from edge.wire.publisher import Publisher
 
 log = logging.getLogger(__name__)
 
 HEARTBEAT_S = 1.0
+LOOK_S = 1.0
+"""How often the journal is looked after, whatever happens."""
 IDLE_S = 0.05
 BATCH = 32
 """Results that may share one commit."""
@@ -55,7 +57,7 @@ class Recorder:
         self._life, self._rule, self._publish_images = life, rule, publish_images
         self._quality, self._trial, self._shadow = quality, trial, shadow
         self._process = Process(journal, publisher, bundle, recipe)
-        self._next_heartbeat = 0.0
+        self._next_heartbeat = self._next_look = 0.0
 
     def run(self, source: threading.Thread) -> None:
         """Until the daemon ends, the thread that fills the queue has ended too or is stuck, and the queue is empty."""
@@ -71,11 +73,14 @@ class Recorder:
             if self._next:
                 self._follow(self._next)
                 self._next = None
-            if time.monotonic() >= self._next_heartbeat:
+            if time.monotonic() >= self._next_look:  # not with the heartbeat: each change of state puts that off
+                self._keep_passed()
                 self._look_after_journal()
                 self._process.publish_again()
+                self._next_look = time.monotonic() + LOOK_S
             if self._life.changed.is_set() or time.monotonic() >= self._next_heartbeat:
                 self.publish_state()
+        self._keep_passed()
         self._publish_events()
         self.publish_state()
 
@@ -93,6 +98,12 @@ class Recorder:
                 self._process.use(self._bundle, self._recipe)
             self._publisher.event(change, noted.happened_ns, bundle=self._bundle.digest)
         self._life.changed.set()
+
+    def _keep_passed(self) -> None:
+        """Triggers that were not taken; a clock may trigger a station that is stopped all night: no commit for each."""
+        passed = [self._life.passed.get() for _ in range(self._life.passed.qsize())]
+        if passed:
+            self._journal.pass_over(passed)
 
     def _publish_events(self) -> None:
         while not self._life.events.empty():
@@ -169,8 +180,13 @@ class Recorder:
         frame, form = inspection.frame, self._rule.form
         if frame is None or not self._rule.keeps(inspection.judgement.verdict, inspection.sequence):
             return Entry(inspection, self._bundle.digest, reading=self._reading(inspection))
-        image = encode_image(frame.pixels, form)
-        return Entry(inspection, self._bundle.digest, image, form.suffix, self._reading(inspection))
+        image, decisive = encode_image(frame.pixels, form), inspection.judgement.frame
+        others = tuple(
+            OtherFrame(position, each.captured_ns, encode_image(each.pixels, form))
+            for position, each in enumerate(inspection.frames)
+            if position != decisive
+        )
+        return Entry(inspection, self._bundle.digest, image, form.suffix, self._reading(inspection), others)
 
     def _reading(self, inspection: Inspection) -> bytes:
         """What `_publish` says beside the inspection, for the journal: from it a result can be published again."""

@@ -34,4 +34,6 @@ class Results(queue.Queue[Inspection | Bundle | Event]):
 
 
 def _bytes(item: Inspection | Bundle | Event) -> int:
-    return item.frame.pixels.nbytes if isinstance(item, Inspection) and item.frame else 0
+    if not isinstance(item, Inspection) or item.frame is None:
+        return 0
+    return sum(frame.pixels.nbytes for frame in item.frames or (item.frame,))

@@ -41,13 +41,21 @@ def read_recipe(path: Path) -> Recipe:
         golden=golden,
         presence=read.presence and msgspec.structs.replace(read.presence, empty=str(here / read.presence.empty)),
     )
-    ignore = _ignored(path, settings.ignore) if settings.ignore else None
-    known = [*_known(path, "ok", golden.ok), *_known(path, "ng", golden.ng)]
-    empty = _grey(_picture(path, "presence.empty", settings.presence.empty)[1]) if settings.presence else None
-    return Recipe(path.stem, settings, ignore, tuple(known), empty)
+    return load_recipe(str(path), path.stem, settings)
 
 
-def _ignored(path: Path, file: str) -> Pixels:
+def load_recipe(where: str, name: str, settings: RecipeSettings) -> Recipe:
+    """A recipe with the pictures that its settings name by whole paths.
+
+    Raises ConfigError naming `where` the settings are from, key, and what is wrong.
+    """
+    ignore = _ignored(where, settings.ignore) if settings.ignore else None
+    known = [*_known(where, "ok", settings.golden.ok), *_known(where, "ng", settings.golden.ng)]
+    empty = _grey(_picture(where, "presence.empty", settings.presence.empty)[1]) if settings.presence else None
+    return Recipe(name, settings, ignore, tuple(known), empty)
+
+
+def _ignored(path: str, file: str) -> Pixels:
     white = _grey(_picture(path, "ignore", file)[1]) >= WHITE
     if not white.any():
         raise ConfigError(f"{path}: ignore = {file!r}: has no white in it, so nothing is ignored; leave the key out")
@@ -58,12 +66,12 @@ def _grey(pixels: Pixels) -> Pixels:
     return pixels if pixels.ndim == 2 else np.asarray(cv2.cvtColor(pixels, cv2.COLOR_BGR2GRAY), np.uint8)
 
 
-def _known(path: Path, label: Label, files: tuple[str, ...]) -> list[KnownPart]:
+def _known(path: str, label: Label, files: tuple[str, ...]) -> list[KnownPart]:
     found = [(file, _picture(path, f"golden.{label}[{index}]", file)[0]) for index, file in enumerate(files)]
     return [KnownPart(file, label, data) for file, data in found]
 
 
-def _picture(path: Path, key: str, file: str) -> tuple[bytes, Pixels]:
+def _picture(path: str, key: str, file: str) -> tuple[bytes, Pixels]:
     """The file as it is, and what it shows."""
     try:
         data = Path(file).read_bytes()

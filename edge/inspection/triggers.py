@@ -8,10 +8,10 @@ import threading
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
-from enum import StrEnum
 
 from edge.contract.line import TriggerConfig
 from edge.contract.recipe import Recipe, WayToCamera
+from edge.contract.triggers import Untaken
 from edge.errors import ConfigError
 from edge.line import Encoder, LineSignal, NoSignal
 
@@ -54,15 +54,6 @@ class Trigger:
     way: Way | None = None
 
 
-class Untaken(StrEnum):
-    """Why a trigger gets no inspection. Its part is rejected."""
-
-    MISSED = "missed"
-    """It came while the station did not inspect."""
-    OVERRUN = "overrun"
-    """It came while as many waited for their frame as may."""
-
-
 @dataclass(frozen=True, slots=True)
 class Times:
     """In nanoseconds: from the trigger to its verdict at the latest, and to its part before the camera; and how long
@@ -101,6 +92,8 @@ class Triggers:
         self._numbers = itertools.count(1)
         self._waiting: queue.Queue[Trigger] = queue.Queue(WAITING)
         self._closed = False
+        self.newest = 0
+        """The number of the last one that was taken."""
 
     def check(self, recipe: Recipe | None) -> None:
         """Raises ConfigError where this station cannot count what the recipe asks for."""
@@ -125,8 +118,9 @@ class Triggers:
         if self._encoder and times.delay_counts:
             way = Way(times.delay_counts, times.window_ns)
             self._encoder.call(way.counts, at_ns, way.arrive)
+        sequence = self.newest = next(self._numbers)
         trigger = Trigger(
-            next(self._numbers), part or next(self._parts), wall_ns - (now_ns - at_ns), at_ns,
+            sequence, part or next(self._parts), wall_ns - (now_ns - at_ns), at_ns,
             from_ns, from_ns + times.window_ns, at_ns + times.deadline_ns, way,
         )  # fmt: skip
         self._signal.expect(trigger.sequence, at_ns, trigger.deadline_ns)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import secrets
 import sqlite3
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
@@ -14,8 +14,11 @@ import msgspec
 
 from edge.contract.events import Event
 from edge.contract.recipe import Recipe
+from edge.contract.statistics import Point
+from edge.contract.triggers import PassedOver
 from edge.contract.types import Signal, plain
 from edge.errors import JournalError
+from edge.journal.beside import NEWEST, write_points, write_untaken
 from edge.journal.decisions import Wanted, write_decision, write_signal, write_withdrawal
 from edge.journal.failures import primary_code
 from edge.journal.images import ImageStore, StoredImage
@@ -78,9 +81,9 @@ class Book:
         """See `Journal.record`."""
         self._refuse_wrong(entries)
         recorded = [self._acknowledgement(entry) for entry in entries]
-        images = [done.image for done in recorded if done.image]
+        images = [image for done in recorded for image in done.images]
         try:
-            self._images.write(zip(images, (entry.image for entry in entries if entry.image is not None), strict=True))
+            self._images.write(zip(images, (image for entry in entries for image in entry.images), strict=True))
             readings = {(entry.reading_digest, entry.reading.decode()) for entry in entries if entry.reading}
             with transaction(self._connection):
                 self._connection.executemany("INSERT OR IGNORE INTO readings VALUES (?, ?)", readings)
@@ -89,6 +92,7 @@ class Book:
                     for entry, done in zip(entries, recorded, strict=True)
                 ]
                 self._connection.executemany(_insert(rows[0]), rows)
+                self._connection.executemany("INSERT INTO frames VALUES (?, ?, ?, ?, ?, ?)", _others(entries, recorded))
         except Exception as error:
             self._recipe = (None, self._station.recipe)  # its settings were taken back too
             self._take_back(images, error)
@@ -124,11 +128,19 @@ class Book:
         with transaction(self._connection):
             mark(self._connection, inspections, self._clock() if on else None)
 
-    def remember(self, bundle: str, memory: str) -> None:
-        """See `Journal.remember`."""
-        query = "INSERT OR REPLACE INTO control SELECT ?, ?, coalesce(max(number), 0), ? FROM inspections"
+    def pass_over(self, triggers: Sequence[PassedOver]) -> None:
+        """See `Journal.pass_over`."""
         with transaction(self._connection):
-            self._connection.execute(query, (bundle, memory, self._clock()))
+            write_untaken(self._connection, self.boot_id, triggers, self._clock())
+
+    def remember(self, bundle: str, memory: str, points: Sequence[Point]) -> None:
+        """See `Journal.remember`."""
+        now_ns = self._clock()
+        with transaction(self._connection):
+            self._connection.execute(
+                f"INSERT OR REPLACE INTO control SELECT ?, ?, {NEWEST}, ?", (bundle, memory, now_ns)
+            )
+            write_points(self._connection, self.boot_id, bundle, points, now_ns)
 
     def note(self, event: Event) -> Noted:
         """See `Journal.note`."""
@@ -177,7 +189,10 @@ class Book:
         last = self._connection.execute("SELECT boot_id FROM boots ORDER BY rowid DESC LIMIT 1").fetchone()
         if last is None:
             return
-        query = "SELECT image_path FROM inspections WHERE boot_id = ? AND sequence >= ? AND image_path IS NOT NULL"
+        query = """
+            SELECT image_path FROM inspections WHERE boot_id = ?1 AND sequence >= ?2 AND image_path IS NOT NULL
+            UNION SELECT path FROM frames WHERE boot_id = ?1 AND sequence >= ?2
+        """
         first, found = self._images.newest(last[0])
         known = {each[0] for each in self._connection.execute(query, (last[0], first))}
         self._images.sweep([path for path in found if path not in known])
@@ -199,10 +214,12 @@ class Book:
 
     def _acknowledgement(self, entry: Entry) -> Recorded:
         """What is said of the entry once it is on the disk."""
-        inspection, image = entry.inspection, None
+        inspection, image, others = entry.inspection, None, []
         if entry.image is not None:
-            image = self._images.place(inspection.boot_id, inspection.sequence, entry.suffix, entry.image)
-        return Recorded(inspection.id, inspection.boot_id, inspection.sequence, self._clock(), image)
+            place = (inspection.boot_id, inspection.sequence, entry.suffix)
+            image = self._images.place(*place, entry.image)
+            others = [self._images.place(*place, each.image, each.position) for each in entry.others]
+        return Recorded(inspection.id, inspection.boot_id, inspection.sequence, self._clock(), image, tuple(others))
 
     def _take_back(self, images: Sequence[StoredImage], error: Exception) -> None:
         """After an I/O error in the commit the rows may yet turn up at the next start: then their images must too."""
@@ -214,6 +231,13 @@ class Book:
 
 def _digest(settings: bytes) -> str:
     return sha256(settings).hexdigest() if settings else ""
+
+
+def _others(entries: Sequence[Entry], recorded: Sequence[Recorded]) -> Iterator[tuple[object, ...]]:
+    """What the table `frames` gets."""
+    for entry, done in zip(entries, recorded, strict=True):
+        for other, image in zip(entry.others if done.image else (), done.others, strict=True):
+            yield (done.boot_id, done.sequence, other.position, other.captured_ns, image.path, image.sha256)
 
 
 def _insert(columns: Mapping[str, object]) -> str:

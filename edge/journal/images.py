@@ -55,6 +55,11 @@ class ImageRule:
             return True
         return self.policy is ImagePolicy.ALL or (self.policy is ImagePolicy.NG and verdict is not Verdict.OK)
 
+    @property
+    def keeps_any(self) -> bool:
+        """Whether any frame is ever kept."""
+        return self.every is not None or self.policy is not ImagePolicy.NONE
+
 
 SUFFIXES = frozenset(form.suffix for form in ImageFormat)
 
@@ -87,14 +92,18 @@ class StoredImage:
 
 
 class ImageStore:
-    """Files `images/BOOT/THOUSAND/SEQUENCE.png` in a journal's folder. All of it raises OSError."""
+    """Files `images/BOOT/THOUSAND/SEQUENCE.png` in a journal's folder. All of it raises OSError.
+
+    A part's frames that are not the decisive one are beside it, as `SEQUENCE-POSITION.png`.
+    """
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
 
-    def place(self, boot_id: str, sequence: int, suffix: str, data: bytes) -> StoredImage:
-        """Where an image with this content is to lie."""
-        relative = Path("images", boot_id, f"{sequence // FOLDER_SIZE:06d}", f"{sequence:09d}{suffix}")
+    def place(self, boot_id: str, sequence: int, suffix: str, data: bytes, position: int | None = None) -> StoredImage:
+        """Where an image with this content is to lie; `position` is that of a frame that is not the decisive one."""
+        name = f"{sequence:09d}{suffix}" if position is None else f"{sequence:09d}-{position}{suffix}"
+        relative = Path("images", boot_id, f"{sequence // FOLDER_SIZE:06d}", name)
         return StoredImage(relative.as_posix(), hashlib.sha256(data).hexdigest(), len(data))
 
     def write(self, images: Iterable[tuple[StoredImage, bytes]]) -> None:

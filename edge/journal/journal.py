@@ -13,6 +13,8 @@ from typing import TypeVar
 
 from edge.contract.events import Event
 from edge.contract.lifetime import Closing
+from edge.contract.statistics import Point
+from edge.contract.triggers import PassedOver
 from edge.contract.types import Decision, Signal, plain
 from edge.journal.book import Book, Station
 from edge.journal.damage import set_aside, set_aside_before
@@ -100,7 +102,7 @@ class Journal(Closing):
         """
         if not entries:
             return []
-        wanted = sum(len(entry.image or b"") for entry in entries) + ROW_BYTES * len(entries)
+        wanted = sum(len(image) for entry in entries for image in entry.images) + ROW_BYTES * len(entries)
         with self._guard, journal_errors(self.folder):
             try:
                 return self._insist(lambda: self._book.record(entries), lambda: self._room_for_images(wanted))
@@ -108,7 +110,7 @@ class Journal(Closing):
                 if not is_full(error):
                     raise
             self._room.images_lost()
-            bare = [replace(entry, image=None) for entry in entries]
+            bare = [replace(entry, image=None, others=()) for entry in entries]
             return self._insist(lambda: self._book.record(bare), lambda: self._room.for_rows(self._book.retention))
 
     def settle(self) -> None:
@@ -133,10 +135,18 @@ class Journal(Closing):
         with self._guard, journal_errors(self.folder / FILE):
             self._insist(lambda: self._book.protect(inspections, on), self._make_room)
 
-    def remember(self, bundle: str, memory: str) -> None:
-        """Keeps what process control remembers of a bundle, with all that was recorded so far. Raises JournalError."""
+    def pass_over(self, triggers: Sequence[PassedOver]) -> None:
+        """Keeps triggers that were not taken, on the disk when this returns. Raises JournalError."""
         with self._guard, journal_errors(self.folder / FILE):
-            self._insist(lambda: self._book.remember(bundle, memory), self._make_room)
+            self._insist(lambda: self._book.pass_over(triggers), self._make_room)
+
+    def remember(self, bundle: str, memory: str, points: Sequence[Point] = ()) -> None:
+        """Keeps what process control remembers of a bundle, with all that was recorded so far, and what it found of it.
+
+        `bundle` is a digest, followed by a space and a recipe's name where there is one. Raises JournalError.
+        """
+        with self._guard, journal_errors(self.folder / FILE):
+            self._insist(lambda: self._book.remember(bundle, memory, points), self._make_room)
 
     def note(self, event: Event) -> Noted:
         """Keeps what happened beside inspections, on the disk when this returns. Raises JournalError."""

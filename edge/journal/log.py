@@ -12,6 +12,7 @@ import msgspec
 from edge.contract.events import Event
 from edge.contract.types import Verdict
 from edge.errors import JournalError
+from edge.journal.beside import NEWEST
 from edge.journal.rows import Shadowed
 
 _DISAGREEMENT = """
@@ -71,7 +72,7 @@ class Disagreement:
 def write_event(connection: sqlite3.Connection, boot_id: str, event: Event, now_ns: int) -> Noted:
     """Inside a transaction."""
     content = (boot_id, str(type(event).__struct_config__.tag), msgspec.json.encode(event).decode(), now_ns)
-    query = "INSERT INTO events (boot_id, kind, content, happened_ns) VALUES (?, ?, ?, ?)"
+    query = f"INSERT INTO events (boot_id, kind, content, happened_ns, newest) SELECT ?, ?, ?, ?, {NEWEST}"
     number = connection.execute(query, content).lastrowid
     assert number is not None
     return Noted(number, boot_id, now_ns, event)

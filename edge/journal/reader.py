@@ -11,10 +11,11 @@ from pathlib import Path
 
 from edge.contract.lifetime import Closing
 from edge.errors import JournalError
+from edge.journal.beside import POINTS, UNTAKEN, KeptPoint, KeptUntaken, kept_point, kept_untaken
 from edge.journal.decisions import BY_INSPECTION
 from edge.journal.failures import journal_errors
 from edge.journal.log import COUNTS, DISAGREEMENTS, EVENTS, Disagreement, Noted, ShadowCount, noted
-from edge.journal.rows import Decided, Row, decided, parse_id, row
+from edge.journal.rows import Decided, KeptFrame, Row, decided, parse_id, row
 from edge.journal.schema import FILE, open_reader
 
 PAGE = 500
@@ -31,6 +32,7 @@ _WAITS = """
     i.verdict = 'review'
     AND NOT EXISTS (SELECT 1 FROM standing AS d WHERE d.boot_id = i.boot_id AND d.sequence = i.sequence)
 """
+FRAMES = "SELECT position, captured_ns, path, sha256 FROM frames WHERE boot_id = ? AND sequence = ? ORDER BY position"
 _LAST_UP_TO = "SELECT number FROM inspections WHERE boot_id = ? AND sequence <= ? ORDER BY sequence DESC LIMIT 1"
 _FIRST_OF_BOOT = "SELECT number FROM inspections WHERE boot_id = ? ORDER BY sequence LIMIT 1"
 _FIRST_AFTER_BOOT = """
@@ -119,12 +121,30 @@ class JournalReader(Closing):
         """The image file of a row, checked against its checksum; None where none was kept, or not for so long."""
         if row.image_path is None or row.image_removed_ns is not None:
             return None
-        path = self._folder / row.image_path
-        with journal_errors(path):
-            data = path.read_bytes()
-        if hashlib.sha256(data).hexdigest() != row.image_sha256:
-            raise JournalError(f"{path}: not the image that was recorded; the disk or a hand changed it")
-        return data
+        return self._file(row.image_path, row.image_sha256 or "")
+
+    def frames(self, row: Row) -> list[KeptFrame]:
+        """The frames of a row's part that were not the decisive one, in order; none where they are not kept."""
+        return [KeptFrame(*found) for found in self.read(FRAMES, row.boot_id, row.sequence)]
+
+    def frame(self, frame: KeptFrame) -> bytes:
+        """Its file, checked against its checksum."""
+        return self._file(frame.path, frame.sha256)
+
+    def untaken(self, since_ns: int = 0, until_ns: int = FOR_EVER) -> Iterator[KeptUntaken]:
+        """All triggers that were not taken, recorded from `since_ns` on and before `until_ns`, oldest first."""
+        number = 0
+        while found := self.read(UNTAKEN, number, since_ns, until_ns, PAGE):
+            yield from map(kept_untaken, found)
+            number = found[-1]["number"]
+
+    def points(self, since_ns: int = 0, until_ns: int = FOR_EVER, *, last: int = -1) -> list[KeptPoint]:
+        """What process control said, group by group, recorded in that time, oldest first; `last` so many."""
+        return [kept_point(each) for each in self.read(POINTS, since_ns, until_ns, last)]
+
+    def boots(self) -> list[str]:
+        """All that the journal has had, oldest first."""
+        return [str(found[0]) for found in self.read("SELECT boot_id FROM boots ORDER BY rowid")]
 
     def recipe(self, digest: str) -> str | None:
         """The settings with this digest, as JSON; None when the journal has none of it."""
@@ -185,6 +205,14 @@ class JournalReader(Closing):
         """May be called twice."""
         with self._guard:
             self._connection.close()
+
+    def _file(self, relative: str, sha256: str) -> bytes:
+        path = self._folder / relative
+        with journal_errors(path):
+            data = path.read_bytes()
+        if hashlib.sha256(data).hexdigest() != sha256:
+            raise JournalError(f"{path}: not the image that was recorded; the disk or a hand changed it")
+        return data
 
     def read(self, query: str, *values: object) -> list[sqlite3.Row]:
         """All that a query gives; those that others may ask are methods, here and in `past`."""

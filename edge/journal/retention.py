@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from itertools import takewhile
 
 from edge.journal.age import SettledClock
+from edge.journal.beside import drop_old, drop_oldest, drop_with
 from edge.journal.images import ImageStore
 from edge.journal.schema import transaction
 
@@ -73,6 +74,7 @@ class Retention:
         removed = 0
         if most is not None or self._bounds.days is not None:
             removed = self._remove_rows(self._beyond)
+        self._drop_beside()
         if most is not None and self.count > most and not removed:
             return f"{self.count} inspections, {most} are allowed, {_STUCK}"
         if limit is None or self.size() <= limit or removed or self._shrink(limit):
@@ -92,6 +94,12 @@ class Retention:
         if self._database_bytes() > limit // 2 and (removed := self.drop_rows()):
             return removed
         return self.drop_images(self.size() - int(SLACK * limit)) or self.drop_rows()
+
+    def _drop_beside(self) -> None:
+        """What is too old goes though no inspection did."""
+        if self._bounds.days is not None:
+            with transaction(self._connection):
+                drop_old(self._connection, self._settled() - self._bounds.days * DAY_NS)
 
     def drop_images(self, wanted: int) -> int:
         """Removes the oldest images that may go, up to CHUNK, until `wanted` bytes are free; gives their number."""
@@ -114,8 +122,14 @@ class Retention:
         return len(chosen)
 
     def drop_rows(self) -> int:
-        """Removes the oldest inspections that may go, up to CHUNK, whatever the bounds; gives their number."""
-        return self._remove_rows(lambda free: free)
+        """Removes the oldest inspections that may go, up to CHUNK, whatever the bounds; gives their number.
+
+        Where none may, what is kept beside them goes.
+        """
+        if removed := self._remove_rows(lambda free: free):
+            return removed
+        with transaction(self._connection):
+            return drop_oldest(self._connection, CHUNK)
 
     def restart_log(self) -> None:
         """Brings what the write-ahead log holds into the database where that works, so that the log need not grow."""
@@ -160,18 +174,25 @@ class Retention:
         """Removes what `choose` takes of the oldest that may go; gives their number."""
         with transaction(self._connection):  # from the choice on, or one could be protected in between
             rows = choose(self._oldest())
+            self._write_down(rows)
             names = [(found["boot_id"], found["sequence"]) for found in rows]
             self._connection.executemany("DELETE FROM decisions WHERE boot_id = ? AND sequence = ?", names)
             self._connection.executemany("DELETE FROM inspections WHERE boot_id = ? AND sequence = ?", names)
-            self._write_down(rows)
+            if rows:
+                drop_with(self._connection, rows[-1]["number"])
         self.count -= len(rows)
         self.image_bytes -= sum(found["image_bytes"] for found in rows if found["path"])
         self._finish()
         return len(rows)
 
     def _write_down(self, rows: Sequence[sqlite3.Row]) -> None:
+        """With the part's other frames, which have no row any more from here on."""
         paths = [(found["path"],) for found in rows if found["path"]]
         self._connection.executemany("INSERT OR IGNORE INTO removals VALUES (?)", paths)
+        names = [(found["boot_id"], found["sequence"]) for found in rows]
+        others = "FROM frames WHERE boot_id = ? AND sequence = ?"
+        self._connection.executemany(f"INSERT OR IGNORE INTO removals SELECT path {others}", names)
+        self._connection.executemany(f"DELETE {others}", names)
 
     def _finish(self) -> None:
         """Removes the files that are written down for it."""

@@ -19,10 +19,19 @@ _ID = re.compile(r"([0-9a-f]{8})-([0-9]{1,18})")
 
 
 @dataclass(frozen=True, slots=True)
+class OtherFrame:
+    """A frame of a part that was not the decisive one, encoded; `position` counts the part's frames from 0."""
+
+    position: int
+    captured_ns: int
+    image: bytes
+
+
+@dataclass(frozen=True, slots=True)
 class Entry:
     """One inspection to record, judged by the bundle with this digest. `image` is the frame, already encoded.
 
-    `reading` is how to read map and score (`edge.contract.reading`), as JSON.
+    `reading` is how to read map and score (`edge.contract.reading`), as JSON. `others` are the part's other frames.
     """
 
     inspection: Inspection
@@ -30,6 +39,12 @@ class Entry:
     image: bytes | None = None
     suffix: str = ".png"
     reading: bytes = b""
+    others: tuple[OtherFrame, ...] = ()
+
+    @property
+    def images(self) -> list[bytes]:
+        """Of all frames that are to be kept, the decisive one first."""
+        return [] if self.image is None else [self.image, *(each.image for each in self.others)]
 
     @property
     def reading_digest(self) -> str:
@@ -43,13 +58,32 @@ class Entry:
 
 @dataclass(frozen=True, slots=True)
 class Recorded:
-    """An inspection that is on the disk, so may be published. `image` is None where none was kept."""
+    """An inspection that is on the disk, so may be published. `image` is None where none was kept.
+
+    `others` are the images of the part's other frames.
+    """
 
     id: str
     boot_id: str
     sequence: int
     recorded_ns: int
     image: StoredImage | None
+    others: tuple[StoredImage, ...] = ()
+
+    @property
+    def images(self) -> list[StoredImage]:
+        """As `Entry.images`."""
+        return [self.image, *self.others] if self.image else []
+
+
+@dataclass(frozen=True, slots=True)
+class KeptFrame:
+    """A frame of a part that was not the decisive one, as the journal has it; see `OtherFrame` and `Row`."""
+
+    position: int
+    captured_ns: int | None
+    path: str
+    sha256: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,7 +212,7 @@ def values(entry: Entry, recorded: Recorded, recipe: str) -> dict[str, object]:
         "recorded_ns": recorded.recorded_ns,
         "image_path": recorded.image.path if recorded.image else None,
         "image_sha256": recorded.image.sha256 if recorded.image else None,
-        "image_bytes": recorded.image.size if recorded.image else None,
+        "image_bytes": sum(each.size for each in recorded.images) if recorded.image else None,
         "recipe": recipe,
         "recipe_name": inspection.recipe.name if inspection.recipe else "",
         "region": _json(judgement.region),

@@ -149,7 +149,46 @@ _FIFTH = (
 Of the decisions in `standing` the latest on an inspection counts. By the index a span of time is found.
 """
 
-MIGRATIONS: tuple[tuple[str, ...], ...] = (_FIRST, _RETENTION, _KIND, _FOURTH, _FIFTH)
+_SIXTH = (
+    """CREATE TABLE frames (
+        boot_id     TEXT NOT NULL,
+        sequence    INTEGER NOT NULL,
+        position    INTEGER NOT NULL CHECK (position >= 0),
+        captured_ns INTEGER NOT NULL,
+        path        TEXT NOT NULL,
+        sha256      TEXT NOT NULL,
+        PRIMARY KEY (boot_id, sequence, position),
+        FOREIGN KEY (boot_id, sequence) REFERENCES inspections (boot_id, sequence) ON DELETE CASCADE
+    ) STRICT, WITHOUT ROWID""",
+    """CREATE TABLE untaken (
+        number         INTEGER PRIMARY KEY AUTOINCREMENT,
+        boot_id        TEXT NOT NULL REFERENCES boots (boot_id),
+        after_sequence INTEGER NOT NULL,
+        why            TEXT NOT NULL,
+        part           TEXT NOT NULL,
+        triggered_ns   INTEGER NOT NULL,
+        recorded_ns    INTEGER NOT NULL,
+        newest         INTEGER NOT NULL
+    ) STRICT""",
+    """CREATE TABLE points (
+        number      INTEGER PRIMARY KEY AUTOINCREMENT,
+        boot_id     TEXT NOT NULL REFERENCES boots (boot_id),
+        bundle      TEXT NOT NULL,
+        recipe      TEXT NOT NULL,
+        point       TEXT NOT NULL,
+        recorded_ns INTEGER NOT NULL,
+        newest      INTEGER NOT NULL
+    ) STRICT""",
+    "ALTER TABLE events ADD COLUMN newest INTEGER",
+)
+"""What a replay needs to vote again and to account for every trigger, and process control over time.
+
+`frames` are those of a part that are not the decisive one, in whose row `image_bytes` counts them too; `position`
+counts all of the part's from 0. `untaken` are triggers that got no inspection, `after_sequence` the last one before it
+that did. A `point` is JSON. `newest` is the number of the newest inspection when the row was written: it goes with it.
+"""
+
+MIGRATIONS: tuple[tuple[str, ...], ...] = (_FIRST, _RETENTION, _KIND, _FOURTH, _FIFTH, _SIXTH)
 """Statements that lead from schema n to n + 1; a published one is never changed."""
 SCHEMA = len(MIGRATIONS)
 

@@ -10,13 +10,13 @@ from edge.replay.replay import ReplayLine
 
 
 def paced(lines: Iterator[ReplayLine], recording: Recording) -> Iterator[ReplayLine]:
-    """The results of a replay, each frame taken as long after the first one as it was captured after it.
+    """The results of a replay, each as long after the first one as its trigger's first frame was captured after that.
 
-    What took longer than that is not waited for; nor is a frame without a time, or of before the first one, as after
-    the clock was set back.
+    A trigger without a frame has its own time. What took longer than that is not waited for; nor is what has no time,
+    or one of before the first, as after the clock was set back.
     """
     began_s = time.monotonic()
-    times = [frame.captured_ns for frame in recording.frames]
+    times = [trigger.at_ns for trigger in recording.triggers]
     first_ns = next((at_ns for at_ns in times if at_ns is not None), 0)
     for at_ns in times:
         if at_ns is not None:

@@ -11,6 +11,7 @@ import numpy as np
 
 from edge.camera import Camera
 from edge.contract.recipe import NamedRegion, Recipe
+from edge.contract.triggers import Outcome
 from edge.contract.types import Inspection, Signal, Verdict
 from edge.errors import CameraError, UsageError
 from edge.inference.judge import Judge
@@ -22,20 +23,25 @@ READ_TIMEOUT_S = 10.0
 
 
 class ReplayLine(msgspec.Struct, frozen=True):
-    """One part's result, as `okng replay` prints it: `frame` is the decisive one, `map` its int8 units as base64."""
+    """One trigger's result, as `okng replay` prints it: `frame` is the decisive one, `map` its int8 units as base64."""
 
     index: int
     frame: str
-    verdict: Verdict
+    verdict: Verdict | None
+    """None for a recorded trigger that was not taken, or no frame of which was kept."""
     score: float | None
-    signal: Signal
-    """What the line would have got; nothing was driven."""
+    signal: Signal | None
+    """What the line would have got; nothing was driven. None where that is not known."""
     reason: str
     map: bytes | None
     kind: str | None = None
     """What the part was named as, where the bundle tells kinds apart."""
     region: NamedRegion | None = None
     """Where in the frame the map lies; None: the card's region."""
+    outcome: Outcome = Outcome.JUDGED
+    """What became of the trigger, now or, where nothing can be judged now, then."""
+    inspection: str = ""
+    """Id of the recorded one; empty where nothing was recorded, or the trigger was not taken."""
 
 
 class Difference(msgspec.Struct, frozen=True):
@@ -45,26 +51,23 @@ class Difference(msgspec.Struct, frozen=True):
     what: str
 
 
-def replay(
-    camera: Camera, judge: Judge, recipe: Recipe | None = None, *, one_each: bool = False
-) -> Iterator[ReplayLine]:
+def replay(camera: Camera, judge: Judge, recipe: Recipe | None = None) -> Iterator[ReplayLine]:
     """One line for each part of an opened capture, in order. A frame that cannot be used is a FAULT.
 
-    A part has as many frames as the recipe says, or one where the capture holds `one_each`, the decisive one. Raises
-    ConfigError when the recipe does not fit the bundle.
+    A part has as many frames as the recipe says. Raises ConfigError when the recipe does not fit the bundle.
     """
     with NoSignal() as signal:
         pipeline = Pipeline(judge, signal, "replay", recipe)
-        index, count = 0, 1 if one_each else pipeline.judge.frames
+        index, count = 0, pipeline.judge.frames
         while True:
             try:
                 frames = read_part(camera, count, lambda: camera.read(READ_TIMEOUT_S))
             except CameraError as error:
-                yield _line(index, pipeline.fault(index, "", str(error), time.time_ns()))
+                yield replay_line(index, pipeline.fault(index, "", str(error), time.time_ns()))
             else:
                 if not frames:
                     return
-                yield _line(index, pipeline.inspect(index, "", frames[0], frames[0].captured_ns, frames[1:]))
+                yield replay_line(index, pipeline.inspect(index, "", frames[0], frames[0].captured_ns, frames[1:]))
             index += 1
 
 
@@ -100,7 +103,8 @@ def _difference(old: ReplayLine, new: ReplayLine, tolerance_units: int) -> str:
     if old.frame != new.frame:
         return f"expected frame {old.frame}"
     if old.verdict != new.verdict:
-        return f"verdict {new.verdict} (score {_shown(new)}), expected {old.verdict} (score {_shown(old)})"
+        now, then = new.verdict or "none", old.verdict or "none"
+        return f"verdict {now} (score {_shown(new)}), expected {then} (score {_shown(old)})"
     if old.kind is not None and new.kind is not None and old.kind != new.kind:
         return f"kind {new.kind} (score {_shown(new)}), expected {old.kind} (score {_shown(old)})"
     if old.map is None or new.map is None:
@@ -115,7 +119,8 @@ def _shown(line: ReplayLine) -> str:
     return "none" if line.score is None else f"{line.score:.4f}"
 
 
-def _line(index: int, inspection: Inspection) -> ReplayLine:
+def replay_line(index: int, inspection: Inspection, recorded: str = "") -> ReplayLine:
+    """What came of a part; `recorded` is the id of the inspection that it was recorded under."""
     judgement, frame = inspection.judgement, inspection.frame
     units = judgement.map_units
     return ReplayLine(
@@ -128,4 +133,6 @@ def _line(index: int, inspection: Inspection) -> ReplayLine:
         map=units.tobytes() if units is not None else None,
         kind=judgement.kind,
         region=judgement.region,
+        outcome=Outcome.FAULT if judgement.verdict is Verdict.FAULT else Outcome.JUDGED,
+        inspection=recorded,
     )

@@ -23,13 +23,14 @@ from edge.camera import FileCamera
 from edge.client import CommandRefused, Station
 from edge.contract.bundle import read_bundle
 from edge.contract.images import read_image
+from edge.contract.triggers import Untaken
 from edge.contract.types import Decision, Frame, Inspection, Signal, State, Verdict
 from edge.daemon.inspector import Inspector
 from edge.daemon.life import Life
 from edge.errors import WireError
 from edge.inference.judge import Judge
 from edge.inspection.pipeline import Pipeline
-from edge.inspection.triggers import Triggers, Untaken
+from edge.inspection.triggers import Triggers
 from edge.journal.reader import JournalReader
 from edge.journal.rows import Row
 from edge.line import NoSignal

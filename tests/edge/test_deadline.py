@@ -19,7 +19,7 @@ from edge.line import Health, Output, SimulatedOutputs, Timing
 from tests.edge.test_pipeline import Gate
 
 WAIT_S = 30.0
-FRAME = Frame(np.full((8, 8), 7, np.uint8), 0, 1, 2)
+FRAME, OTHER = (Frame(np.full((8, 8), 7, np.uint8), index, 1, 2) for index in (0, 1))
 
 
 class Slow:
@@ -41,7 +41,7 @@ def test_a_frame_that_hangs_is_rejected_by_the_watch_and_what_its_thread_says_la
 
         def work() -> None:
             with pytest.raises(Overdue) as caught:
-                pipeline.inspect(17, "A-7", FRAME, 99)
+                pipeline.inspect(17, "A-7", FRAME, 99, (OTHER,))
             raised.append(caught.value)
 
         line = threading.Thread(target=work)
@@ -57,6 +57,7 @@ def test_a_frame_that_hangs_is_rejected_by_the_watch_and_what_its_thread_says_la
     assert (inspection.judgement.verdict, inspection.signal) == (Verdict.FAULT, Signal.REJECT)
     assert inspection.judgement.reason == "not judged within 0.05 s: it hangs"
     assert inspection.frame is FRAME
+    assert inspection.frames == (FRAME, OTHER), "all of the part, for the record"
     assert after.signal is Signal.REJECT
 
 

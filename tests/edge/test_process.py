@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -122,6 +123,33 @@ def test_the_summary_prints_it(tmp_path, okng) -> None:
     assert any("stability index" in line for line in lines)
     as_json = okng("journal", "summary", "--json", "--journal", tmp_path)
     assert '"ng_rate":0.0' in as_json.out
+
+
+def test_each_point_is_kept_with_its_bundle_and_recipe_and_printed_over_time(tmp_path, okng) -> None:
+    published = Published()
+    work(tmp_path, [("a", 30), ("b screw", 25)], published)
+    work(tmp_path, [("b screw", 5)], published)
+    with JournalReader(tmp_path) as reader:
+        kept = reader.points()
+    assert [(each.bundle, each.point) for each in kept] == published
+    assert [each.recipe for each in kept] == ["", "", "", "screw", "screw", "screw"]
+    assert len({each.boot_id for each in kept}) == 2
+    done = okng("journal", "statistics", "--journal", tmp_path)
+    assert len(done.out.splitlines()) == 6
+    assert "bbbbbbbbbbbb screw: 10 inspections: 100.0% accepted, 0.0% NG (0.0% to " in done.out.splitlines()[-1]
+    assert "cycle 1000 ms; judging 1 ms" in done.out
+    (last,) = okng("journal", "statistics", "--last", 1, "--json", "--journal", tmp_path).out.splitlines()
+    assert json.loads(last)["point"]["group"] == 3
+    assert okng("journal", "statistics", "--until", "2001-01-01", "--journal", tmp_path).out == ""
+
+
+def test_a_point_that_a_crash_kept_from_the_disk_is_made_up_for(tmp_path, monkeypatch) -> None:
+    with monkeypatch.context() as patch:
+        patch.setattr(Journal, "remember", lambda *_: None)
+        work(tmp_path, [("a", 10)], Published())
+    work(tmp_path, [("a", 1)], Published(), start=10)
+    with JournalReader(tmp_path) as reader:
+        assert [each.point.inspections for each in reader.points()] == [10]
 
 
 def test_the_summary_of_an_empty_journal_and_of_none(tmp_path, okng) -> None:

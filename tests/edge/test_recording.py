@@ -40,12 +40,12 @@ def recorded(tmp_path_factory, capture, bundle) -> Path:
 
 @pytest.fixture(scope="module")
 def made(recorded, tmp_path_factory) -> Path:
-    from edge.journal.capture import to_capture
+    from edge.journal.capture import Captured, to_capture
     from edge.journal.reader import JournalReader
 
     out = tmp_path_factory.mktemp("made") / "monday"
     with JournalReader(recorded) as reader:
-        assert to_capture(reader, reader.walk(), out) == (11, True)
+        assert to_capture(reader, out) == Captured(11, 11, True)
     return out
 
 
@@ -75,30 +75,43 @@ def stricter(bundle_copy, seal) -> Path:
 
 def test_a_capture_says_with_what_it_was_judged(made, bundle) -> None:
     record = json.loads((made / "capture.json").read_text())
-    assert len(record["frames"]) == 11
-    assert {frame["bundle"] for frame in record["frames"]} == {read_bundle(bundle).digest}
-    (recipe,) = {frame["recipe"] for frame in record["frames"]}
+    triggers = record["triggers"]
+    assert len(triggers) == 11
+    assert {trigger["bundle"] for trigger in triggers} == {read_bundle(bundle).digest}
+    (recipe,) = {trigger["recipe"] for trigger in triggers}
     assert record["recipes"][recipe] == json.loads(SETTINGS)
-    assert [frame["part"] for frame in record["frames"]][:2] == ["A-0", "A-1"]
-    assert [frame["triggered_ns"] for frame in record["frames"]][:2] == [0, 1]
-    for frame in record["frames"]:
-        assert frame["signal"] == ("accept" if frame["verdict"] == "ok" else "reject")
-        assert bool(frame["reason"]) == (frame["verdict"] == "fault")
+    assert [trigger["part"] for trigger in triggers][:2] == ["A-0", "A-1"]
+    assert [trigger["triggered_ns"] for trigger in triggers][:2] == [0, 1]
+    for trigger in triggers:
+        assert len(trigger["frames"]) == 1
+        assert trigger["signal"] == ("accept" if trigger["verdict"] == "ok" else "reject")
+        assert trigger["outcome"] == ("fault" if trigger["verdict"] == "fault" else "judged")
+        assert bool(trigger["reason"]) == (trigger["verdict"] == "fault")
 
 
-def test_a_capture_of_an_older_okng_is_replayed(replay, copy) -> None:
-    record = json.loads((copy / "capture.json").read_text()) | {"schema": 1}
-    for frame in record["frames"]:
-        del frame["triggered_ns"], frame["signal"], frame["reason"]
-    (copy / "capture.json").write_text(json.dumps(record))
-    assert replay(copy, "--diff").out == "11 frames: 11 as recorded\n"
+@pytest.mark.parametrize("schema", [1, 2])
+def test_a_capture_of_an_older_okng_is_replayed(replay, copy, schema: int) -> None:
+    record = json.loads((copy / "capture.json").read_text())
+    frames = []
+    for trigger in record.pop("triggers"):
+        (frame,) = trigger.pop("frames")
+        del trigger["outcome"], trigger["decisive"], trigger["golden"]
+        frames.append(trigger | frame)
+        if schema == 1:
+            for key in ("triggered_ns", "signal", "reason"):
+                del frames[-1][key]
+    (copy / "capture.json").write_text(json.dumps(record | {"schema": schema, "frames": frames}))
+    assert replay(copy, "--diff").out == "11 triggers: 11 as recorded\n"
+    frames[0]["file"] = "../../etc/passwd"
+    (copy / "capture.json").write_text(json.dumps(record | {"schema": schema, "frames": frames}))
+    assert "not a capture's record" in replay(copy, "--diff").err
 
 
 def test_it_is_replayed_at_the_speed_of_its_recording(replay, copy, monkeypatch) -> None:
     record = json.loads((copy / "capture.json").read_text())
     seconds = [10, 13, None, 5, *range(20, 27)]
-    for frame, second in zip(record["frames"], seconds, strict=True):
-        frame["captured_ns"] = None if second is None else second * 10**9
+    for trigger, second in zip(record["triggers"], seconds, strict=True):
+        trigger["frames"][0]["captured_ns"] = None if second is None else second * 10**9
     (copy / "capture.json").write_text(json.dumps(record))
     clock = SimpleNamespace(now_s=100.0, waits=[])
     monkeypatch.setattr(
@@ -123,12 +136,12 @@ def test_what_has_no_recording_has_no_recorded_speed(replay, capture) -> None:
 
 def test_the_same_bundle_judges_as_it_did(replay, made) -> None:
     done = replay(made, "--diff")
-    assert (done.status, done.out, done.err) == (0, "11 frames: 11 as recorded\n", "")
+    assert (done.status, done.out, done.err) == (0, "11 triggers: 11 as recorded\n", "")
     assert len(replay(made).out.splitlines()) == 11
 
 
 def test_another_bundle_is_told_apart_with_a_sheet(replay, made, stricter, tmp_path) -> None:
-    verdicts = [frame["verdict"] for frame in json.loads((made / "capture.json").read_text())["frames"]]
+    verdicts = [each["verdict"] for each in json.loads((made / "capture.json").read_text())["triggers"]]
     changed = [verdict for verdict in verdicts if verdict in {"ok", "review"}]
     assert changed
     sheet = tmp_path / "changed.png"
@@ -137,9 +150,9 @@ def test_another_bundle_is_told_apart_with_a_sheet(replay, made, stricter, tmp_p
     assert done.status == 1
     assert len(lines) == len(changed)
     assert all(line.startswith("frames/0000000") and " -> ng " in line for line in lines)
-    assert summary.startswith(f"11 frames: {11 - len(changed)} as recorded")
+    assert summary.startswith(f"11 triggers: {11 - len(changed)} as recorded")
     assert f"{changed.count('ok')} ok -> ng" in summary
-    assert about_sheet == f"{sheet}: {len(changed)} of {len(changed)} changed frames"
+    assert about_sheet == f"{sheet}: {len(changed)} of {len(changed)} changed parts"
     picture = cv2.imread(str(sheet))
     assert picture.shape == (-(-len(changed) // 5) * 276, 1200, 3)
     assert picture[:240, :240].std() > 5, "a frame, not an empty tile"
@@ -151,23 +164,25 @@ def test_another_kind_is_a_change_where_both_name_one(replay, copy, kinds_bundle
     judged = [json.loads(line) for line in replay(copy, other=kinds_bundle).out.splitlines()]
     same, other, unnamed = [index for index, line in enumerate(judged) if line["kind"]][:3]
     record = json.loads((copy / "capture.json").read_text())
-    for frame, line in zip(record["frames"], judged, strict=True):
-        frame |= {"verdict": line["verdict"], "kind": line["kind"]}
-    record["frames"][other]["kind"], record["frames"][unnamed]["kind"] = "other", None
-    assert record["frames"][same]["kind"]
+    triggers = record["triggers"]
+    for trigger, line in zip(triggers, judged, strict=True):
+        trigger |= {"verdict": line["verdict"], "kind": line["kind"]}
+    triggers[other]["kind"], triggers[unnamed]["kind"] = "other", None
+    assert triggers[same]["kind"]
     (copy / "capture.json").write_text(json.dumps(record))
     done = replay(copy, "--diff", "--sheet", tmp_path / "changed.png", other=kinds_bundle)
     verdict, kind = judged[other]["verdict"], judged[other]["kind"]
     assert (done.status, len(done.out.splitlines())) == (1, 3), done
-    assert f"11 frames: 10 as recorded, 1 {verdict} other -> {verdict} {kind}\n" in done.out
+    assert f"11 triggers: 10 as recorded, 1 {verdict} other -> {verdict} {kind}\n" in done.out
 
 
 def test_a_bound_ends_a_capture_before_it_is_larger(okng, recorded, tmp_path) -> None:
     sizes = [path.stat().st_size for path in sorted((recorded / "images").rglob("*.png"))]
-    limit = (sum(sizes[:4]) + 10) / 1e6
+    entry_bytes = 500  # of each trigger in the record, about
+    limit = (sum(sizes[:4]) + 4 * entry_bytes + sizes[4] // 2) / 1e6
     done = okng("journal", "export", tmp_path / "c", "--as", "capture", "--max-mb", limit, "--journal", recorded)
     assert done.status == 0
-    assert "4 frames, the first that are not more than" in done.out
+    assert "4 triggers, 4 frames, the first that are not more than" in done.out
     assert len(list((tmp_path / "c" / "frames").iterdir())) == 4
     for arguments, said in (
         (("--max-mb", "1"), "--as capture"),
@@ -180,7 +195,7 @@ def test_a_bound_ends_a_capture_before_it_is_larger(okng, recorded, tmp_path) ->
 
 def change(path: Path, **fields) -> None:
     record = json.loads(path.read_text())
-    record["frames"][0] |= fields
+    record["triggers"][0]["frames"][0] |= fields
     path.write_text(json.dumps(record))
 
 
@@ -199,7 +214,7 @@ def spoil(copy: Path, how: str) -> None:
         case "digest":
             change(record, sha256="x")
         case "newer":
-            record.write_text(record.read_text().replace('"schema": 2', '"schema": 3'))
+            record.write_text(record.read_text().replace('"schema": 3', '"schema": 4'))
         case "none":
             record.write_text("[" * 5000)
 

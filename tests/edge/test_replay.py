@@ -75,7 +75,7 @@ def test_frames_that_cannot_be_judged_are_faults_with_a_reason(replay, capture) 
 
 def test_the_same_again_is_good(replay, capture, before) -> None:
     done = replay(capture, "--expect", before, "--tolerance", 0)
-    assert (done.status, done.err) == (0, f"12 frames, 0 differences from {before}\n")
+    assert (done.status, done.err) == (0, f"12 parts, 0 differences from {before}\n")
     assert done.out == before.read_text()
 
 
@@ -85,7 +85,7 @@ def test_another_verdict_is_a_difference(replay, capture, before) -> None:
     done = replay(capture, "--expect", before)
     assert done.status == 1
     assert done.err.startswith(f"00.png: verdict {found} (score ")
-    assert "12 frames, 1 differences" in done.err
+    assert "12 parts, 1 differences" in done.err
 
 
 def test_a_map_may_be_off_by_the_tolerance_and_no_more(replay, capture, before) -> None:

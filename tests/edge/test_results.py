@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import queue
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -34,6 +35,14 @@ def test_large_frames_fill_it_and_a_taken_one_makes_room(monkeypatch) -> None:
     assert results.empty()
     with pytest.raises(queue.Empty):
         results.get_nowait()
+
+
+def test_all_frames_of_a_part_count(monkeypatch) -> None:
+    monkeypatch.setattr(module, "MOST_BYTES", 100)
+    results, one = Results(), inspection(1, 40)
+    results.put_nowait(replace(one, frames=(one.frame, one.frame, one.frame)))
+    with pytest.raises(queue.Full):
+        results.put_nowait(inspection(2))
 
 
 def test_what_has_no_frame_fills_it_by_number() -> None:

@@ -13,7 +13,7 @@ import numpy as np
 
 from edge.contract.types import Frame, Inspection, Judgement, Verdict
 from edge.journal.journal import Journal
-from edge.journal.rows import Entry
+from edge.journal.rows import Entry, OtherFrame
 
 
 def say(line: str) -> None:
@@ -30,7 +30,10 @@ def record_forever(folder: Path) -> None:
                 sequence += 1
                 frame = Frame(np.zeros((1, 1), np.uint8), sequence, sequence, sequence)
                 inspection = Inspection(journal.boot_id, sequence, "", frame, judgement, judgement.signal, sequence)
-                entries.append(Entry(inspection, "b" * 64, os.urandom(3000)))
+                others = tuple(
+                    OtherFrame(position, sequence, os.urandom(3000)) for position in range(1, 1 + sequence % 3)
+                )
+                entries.append(Entry(inspection, "b" * 64, os.urandom(3000), others=others))
             for recorded in journal.record(entries):
                 say(recorded.id)
 

@@ -19,6 +19,7 @@ from edge.journal.retention import Bounds
 from edge.journal.room import RESERVE_BYTES
 from edge.journal.rows import Entry
 from edge.wire.requests import Status
+from tests.edge.test_capture_bounds import ask, assert_whole, recording
 from tests.edge.test_daemon import Running, station_file
 
 pytestmark = [
@@ -214,6 +215,24 @@ def test_the_daemon_goes_on_and_says_so(small_disk, folder, tmp_path, bundle, ca
         assert daemon.end() == 0, daemon.log.read_text()
     with JournalReader(folder) as reader:
         assert {message.header.id for message in daemon.results} <= {row.id for row in reader.walk()}
+
+
+def test_so_does_one_that_records_whole_parts_and_triggers_that_are_not_taken(
+    small_disk, folder, tmp_path, bundle
+) -> None:
+    with Running(recording(tmp_path / "d", bundle, str(folder))) as daemon:
+        ask(daemon, 8)
+        ballast = fill(small_disk)
+        ask(daemon, 20)
+        until(daemon, lambda faults: "disk_full" in faults)
+        ask(daemon, 20)
+        ballast.unlink()
+        until(daemon, lambda faults: not faults)
+        ask(daemon, 5)
+        counts = daemon.station.request(Status())
+        assert counts["triggers"] == sum(counts["results"].values()) == 53
+        assert daemon.end() == 0, daemon.log.read_text()
+    assert 0 < assert_whole(folder, daemon) < 53
 
 
 def until(daemon: Running, holds) -> None:

@@ -168,7 +168,7 @@ def test_a_clock_that_was_set_ahead_while_the_station_was_off_makes_nothing_old_
 
 
 def test_images_go_before_rows_and_their_checksum_stays(filled) -> None:
-    limit = 250_000
+    limit = 270_000
     journal = filled(Bounds(size=limit), [Verdict.NG] * 30)
     assert journal._book.retention.size() > limit
     journal.tidy()

@@ -43,11 +43,14 @@ def test_after_kill_9_every_acknowledged_inspection_is_there_with_its_image(tmp_
     with Journal.open(folder, station="after"):  # sweeps what the last kill left without a row
         pass
     with JournalReader(folder) as reader:
-        rows = {row.id: row for row in reader.rows(limit=100_000)}
+        rows, paths = {row.id: row for row in reader.rows(limit=100_000)}, set()
         assert set(acknowledged) <= set(rows)
         for row in rows.values():
             data = reader.image(row)
             assert data is not None
             assert len(data) == 3000
+            others = reader.frames(row)
+            assert [len(reader.frame(other)) for other in others] == [3000] * (row.sequence % 3)
+            paths |= {row.image_path, *(other.path for other in others)}
     images = {path.relative_to(folder).as_posix() for path in (folder / "images").rglob("*") if path.is_file()}
-    assert images == {row.image_path for row in rows.values()}
+    assert images == paths
