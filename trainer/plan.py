@@ -28,7 +28,8 @@ class Plan(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True
     warmup_share: Share = 0.1
     weight_decay: Weight = 1e-2
     ema: Annotated[float, msgspec.Meta(ge=0.0, lt=1.0)] = 0.995
-    """Decay per step of the running average of the weights, which is what is validated and kept; 0: none is taken."""
+    """Largest decay per step of the running average of the weights, which is what is validated and kept; 0: none is
+    taken. Up to 2,000 steps 0.995 is not reached: the average spans the last tenth of the steps (trainer/train.py)."""
     loss: Literal["crossentropy", "mae"] = "crossentropy"
     optimiser: Literal["adamw", "rmsprop"] = "adamw"
     precision: Literal["float32", "mixed_bfloat16", "mixed_float16"] = "float32"

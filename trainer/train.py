@@ -19,7 +19,8 @@ from trainer.metrics import auroc, average_precision
 from trainer.plan import Plan
 
 EMA_WARMUP = 10
-"""Steps: until then the running average is nearly the mean of all so far, so that it does not drag the start along."""
+"""After t steps the decay is t / (t + this), at most the plan's: the running average spans the last tenth of the way
+so far, and does not drag the start along."""
 
 SMOOTHED_PART = 4
 """One in so many validations takes part in the figure by which weights are chosen."""

@@ -28,8 +28,7 @@ class Choice:
 
     def plan_changes(self) -> dict[str, Any]:
         """Fields of a `Plan` that this choice wants otherwise than by default, as a file would say them."""
-        learned = self.weights not in ("none", "start")  # okng's own are meant for the plan's own settings
-        return recommended(self.name).changes(fine_tuning=learned and not self.tuning.head_only)
+        return recommended(self.name).changes(fine_tuning=self.weights != "none" and not self.tuning.head_only)
 
 
 def read_choice(network: str, weights: str = "none", tuning: str | None = None) -> Choice:

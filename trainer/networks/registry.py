@@ -64,7 +64,8 @@ def _backbone(name: str, recommended: Recommended | None = None, **options: tupl
     return Entry("backbones", "backbone_network", {"name": name}, options, settings, backbone=True)
 
 
-_LITE = Recommended(tuning=Tuning("fine-tune", "block4a_expand_conv"))
+_LITE = Recommended(tuning=Tuning("fine-tune", "block4a_expand_conv"), fine_tuning={"learning_rate": 1.5e-4})
+"""Slowly, so that seeds agree (docs/decisions/0042)."""
 _FAULTS = {
     "flip_horizontal": True, "flip_vertical": True, "rotation_deg": 8.0, "shift": 0.04, "zoom": 0.08, "contrast": 0.15,
     "brightness": 10.0, "copy_paste": 0.1, "synthetic": 0.3,

@@ -63,7 +63,7 @@ def test_each_has_settings_that_a_plan_can_take():
         assert 32 <= recommended(name).size <= 1024
         Plan(**settings_of(recommended(name).changes()))
     default = read_choice("efficientnet-lite0", "start")
-    assert default.plan_changes() == {}, "the plan's own settings are for the network that is the default"
+    assert default.plan_changes() == {"learning_rate": 1.5e-4}, "else a plan's own are its settings"
     assert default.tuning == Tuning("fine-tune", "block4a_expand_conv")
     regression = Plan(**settings_of(recommended("plain-regression").changes()))
     assert (regression.loss, regression.optimiser, regression.pooling.kind) == ("mae", "rmsprop", "average")
