@@ -74,6 +74,16 @@ class _Side:
 
 
 @dataclass(frozen=True, slots=True)
+class _Images:
+    """All there are: how they were split, what of them could be read, and the two sides that are learned from."""
+
+    split: Split
+    loaded: Loaded
+    learning: _Side
+    held: _Side
+
+
+@dataclass(frozen=True, slots=True)
 class Listener:
     """Who hears of the progress: images read, training steps, and what stands in between."""
 
@@ -112,7 +122,7 @@ def run_training(request: Request, listener: Listener) -> dict[str, Any]:
             whole = joined(learning.part, held.part)
             final = _train(request, whole, None, classes, listener, (), gpus, again)
         listener.say("choosing thresholds on the validation part")
-        found = _write_run(folder, request, spec, split, loaded, learning, held, trained, final, classes)
+        found = _write_run(folder, request, spec, _Images(split, loaded, learning, held), trained, final, classes)
     for file in (state, again):
         file.unlink(missing_ok=True)
     return found
@@ -213,14 +223,15 @@ def _mask(sample: Sample, request: Request) -> np.ndarray | None:
 
 
 def _write_run(
-    folder: Path, request: Request, spec: PreprocessSpec, split: Split, loaded: Loaded, learning: _Side, held: _Side,
-    trained: Trained, final: Trained, classes: Classes,
+    folder: Path, request: Request, spec: PreprocessSpec, images: _Images, trained: Trained, final: Trained,
+    classes: Classes,
 ) -> dict[str, Any]:  # fmt: skip
     """`trained` has not learned from `held`, so it is what the thresholds and the report stand on; `final` is kept."""
+    held, part = images.held, images.learning.part
     maps = ng_map(predict_maps(trained.model, held.part.inputs), classes)
     judged = Held(pool(maps, request.plan.pooling), held.part.truth, [sample.group for sample in held.samples])
     found = calibrate(judged, request.target, request.plan.pooling, "float")
-    facts = _facts(request, split, loaded, learning, held, trained, found.scores)
+    facts = _facts(request, images, trained, found.scores)
     facts["train_seconds"] = round(trained.seconds + (final.seconds if final is not trained else 0), 1)
     record = runs.RunRecord(
         name=request.data.resolve().name,
@@ -233,7 +244,6 @@ def _write_run(
     )
     final.model.save(folder / runs.MODEL)
     (folder / runs.RECORD).write_bytes(msgspec.json.format(msgspec.json.encode(record), indent=1))
-    part = learning.part
     np.savez_compressed(
         folder / runs.INPUTS,
         calibration=part.inputs[choose_calibration(part.inputs, part.truth, CALIBRATION_IMAGES, request.plan.seed)],
@@ -241,8 +251,8 @@ def _write_run(
         validation_truth=held.part.truth,
         validation_logits=judged.pooled,
     )
-    known = {sample.name: sample for sample in loaded.samples}
-    placed = Split(*([known.get(s.name, s) for s in part] for part in (split.train, split.validation, split.test)))
+    known, split = {sample.name: sample for sample in images.loaded.samples}, images.split
+    placed = Split(*([known.get(s.name, s) for s in side] for side in (split.train, split.validation, split.test)))
     (folder / runs.PROVENANCE).write_bytes(runs.provenance(placed))
     keep_golden(folder / "golden", held.samples, found.scores, found.thresholds, classes)
     promised = msgspec.to_builtins({"thresholds": found.thresholds, "calibration": found.calibration})
@@ -267,9 +277,8 @@ def _report(folder: Path, record: runs.RunRecord, trained: Trained, held: _Side)
     return metrics
 
 
-def _facts(
-    request: Request, split: Split, loaded: Loaded, learning: _Side, held: _Side, trained: Trained, scores: np.ndarray
-) -> dict[str, Any]:  # fmt: skip
+def _facts(request: Request, images: _Images, trained: Trained, scores: np.ndarray) -> dict[str, Any]:
+    split, truth = images.split, images.held.part.truth
     counts = {
         name: dict(sorted(Counter(sample.kind for sample in part).items()))
         for name, part in (("train", split.train), ("validation", split.validation), ("test", split.test))
@@ -277,12 +286,12 @@ def _facts(
     return {
         "data": request.data.resolve().name,
         "images": counts,
-        "unreadable": [name for name, _ in loaded.unreadable],
+        "unreadable": [name for name, _ in images.loaded.unreadable],
         "test_fold": request.test_fold,
-        "masks": sum(mask is not None for mask in learning.part.masks),
-        "validation_auroc": auroc(held.part.truth, scores),
-        "validation_ap": average_precision(held.part.truth, scores),
-        "best_f1_threshold": best_f1_threshold(held.part.truth, scores),
+        "masks": sum(mask is not None for mask in images.learning.part.masks),
+        "validation_auroc": auroc(truth, scores),
+        "validation_ap": average_precision(truth, scores),
+        "best_f1_threshold": best_f1_threshold(truth, scores),
         "weights": int(trained.model.count_params()),
         "best_step": trained.best_step,
         "network": request.network.facts(),
