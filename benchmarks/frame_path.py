@@ -20,6 +20,7 @@ import logging
 import os
 import queue
 import statistics
+import sys
 import tempfile
 import threading
 import time
@@ -40,6 +41,7 @@ from edge.contract.bundle import Bundle, read_bundle
 from edge.contract.cam import dequantise, heatmap, ng_map
 from edge.contract.preprocess import preprocess
 from edge.contract.types import Frame, Inspection, Pixels, Verdict
+from edge.daemon.daemon import SWITCH_S
 from edge.daemon.deadline import TimedPipeline
 from edge.daemon.inspector import Inspector
 from edge.daemon.life import Life
@@ -111,6 +113,11 @@ class Moments:
         return noted
 
 
+def slowed(work: Callable[..., Any], seconds: float) -> Callable[..., Any]:
+    """`work`, so much later. Even a pause of no seconds takes one fiftieth of a millisecond, or three."""
+    return lambda *arguments: (time.sleep(seconds), work(*arguments))[1]
+
+
 @contextmanager
 def running(
     folder: Path, bundle: Bundle, camera: Camera, moments: Moments, *, policy: ImagePolicy, commit_s: float = 0.0
@@ -125,6 +132,8 @@ def running(
         subscriber.linger = 0
         subscriber.subscribe(Topic.RESULT.value)
         subscriber.connect(publisher.address)
+        while Topic.RESULT not in publisher.newcomers():
+            time.sleep(0.001)
         stack.enter_context(camera)
         pipeline = TimedPipeline(Judge(bundle), stack.enter_context(NoSignal()), journal.boot_id, 60.0)
         inspector = Inspector(camera, pipeline, Triggers(), life, results, free_run=True, timeout_s=2.0)
@@ -134,7 +143,7 @@ def running(
         )  # fmt: skip
         results.put = moments.after("judged", results.put)  # type: ignore[method-assign]
         record = moments.after("journaled", journal.record)
-        journal.record = lambda entries: (time.sleep(commit_s), record(entries))[1]  # type: ignore[method-assign]
+        journal.record = slowed(record, commit_s) if commit_s else record  # type: ignore[method-assign]
         publisher.result = moments.after("published", publisher.result)  # type: ignore[method-assign]
         line = threading.Thread(target=inspector.run, name="line")
         threads = [line, threading.Thread(target=lambda: recorder.run(line), name="record")]
@@ -272,6 +281,7 @@ def main() -> int:
     options = parser.parse_args()
     logging.disable(logging.CRITICAL)
     cv2.setNumThreads(1)
+    sys.setswitchinterval(SWITCH_S)
     bundle = read_bundle(options.bundle)
     frames = [frame(number) for number in range(8)]
     if not options.grey:

@@ -158,6 +158,7 @@ SHOWS_OR_DRAWS = {
     "trainer/batches.py",  # masks to map cells
     "edge/inspection/recipes.py", "edge/contract/recipe.py",  # ignored and empty places: what becomes of no input
     "edge/line/presence.py",  # whether a part has come, which triggers
+    "edge/camera/simulated.py",  # a frame's small picture, for that alone
     "edge/daemon/quality.py",  # brightness and focus, which change no verdict
     "trainer/explain.py",  # Grad-CAM, which is looked at
 }  # fmt: skip
@@ -172,6 +173,17 @@ def test_no_module_on_the_way_to_the_network_changes_pixels_but_one():
         if not (name := path.relative_to(ROOT).as_posix()).startswith(DRAWN) and calls(path, CHANGES_PIXELS)
     }
     assert found - SHOWS_OR_DRAWS == {"edge/contract/preprocess.py"}
+
+
+def test_a_frames_small_picture_is_for_the_presence_trigger_alone():
+    """A capture keeps none, so a verdict that knew it could not be replayed."""
+    reads = {
+        path.relative_to(ROOT).as_posix()
+        for path in (ROOT / "edge").rglob("*.py")
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.Attribute) and node.attr == "small"
+    }
+    assert reads == {"edge/line/presence.py"}
 
 
 def test_only_the_judge_and_the_converter_run_the_model():

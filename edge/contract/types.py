@@ -25,7 +25,7 @@ Label = Literal["ok", "ng"]
 
 def plain(text: str) -> str:
     """`text` as UTF-8 can hold it: file names may carry bytes that are none."""
-    return text.encode("utf-8", "backslashreplace").decode("utf-8")
+    return text if text.isascii() else text.encode("utf-8", "backslashreplace").decode("utf-8")
 
 
 class Verdict(StrEnum):

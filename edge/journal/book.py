@@ -5,8 +5,9 @@ from __future__ import annotations
 import secrets
 import sqlite3
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cache
 from hashlib import sha256
 from pathlib import Path
 
@@ -61,6 +62,8 @@ class Book:
         self._images = ImageStore(folder)
         self._connection = open_writer(folder / FILE)
         self._recipe: tuple[Recipe | None, str] = (None, station.recipe)
+        self._readings: dict[bytes, str] = {b"": ""}
+        """Digests of those that are in the database."""
         self._newest = 0
         """The highest sequence number that was recorded."""
         self._commits = 0
@@ -81,18 +84,22 @@ class Book:
         images = [done.image for done in recorded if done.image]
         try:
             self._images.write(zip(images, (entry.image for entry in entries if entry.image is not None), strict=True))
-            readings = {(entry.reading_digest, entry.reading.decode()) for entry in entries if entry.reading}
+            new = {each: _digest(each) for each in {entry.reading for entry in entries} if each not in self._readings}
+            readings = self._readings | new if new else self._readings
             with transaction(self._connection):
-                self._connection.executemany("INSERT OR IGNORE INTO readings VALUES (?, ?)", readings)
+                for reading, digest in new.items():
+                    query = "INSERT OR IGNORE INTO readings VALUES (?, ?)"
+                    self._connection.execute(query, (digest, reading.decode()))
                 rows = [
-                    values(entry, done, self._settings_of(entry.inspection.recipe))
+                    values(entry, done, self._settings_of(entry.inspection.recipe), readings[entry.reading])
                     for entry, done in zip(entries, recorded, strict=True)
                 ]
-                self._connection.executemany(_insert(rows[0]), rows)
+                self._connection.executemany(_insert(tuple(rows[0])), [tuple(row.values()) for row in rows])
         except Exception as error:
             self._recipe = (None, self._station.recipe)  # its settings were taken back too
             self._take_back(images, error)
             raise
+        self._readings = readings
         self.retention.added(len(rows), sum(image.size for image in images))
         self._newest = max(self._newest, *(done.sequence for done in recorded))
         self._commits += 1
@@ -216,5 +223,6 @@ def _digest(settings: bytes) -> str:
     return sha256(settings).hexdigest() if settings else ""
 
 
-def _insert(columns: Mapping[str, object]) -> str:
-    return f"INSERT INTO inspections ({', '.join(columns)}) VALUES ({', '.join(f':{name}' for name in columns)})"
+@cache
+def _insert(columns: tuple[str, ...]) -> str:
+    return f"INSERT INTO inspections ({', '.join(columns)}) VALUES ({', '.join('?' * len(columns))})"
