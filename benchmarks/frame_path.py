@@ -8,6 +8,9 @@ disk, which is what a commit waits for. So a machine that is busy slows both ali
 in memory, that is without the wait for the disk, against resize and invoke: at most 1.5, 99th percentile below twice
 the median. With the journal on a disk the same is said with the bare synced write on the other side.
 
+Then the same beside a thread that computes in Python, as looking back over the journal does: as the daemon shares
+the interpreter out, and as Python does by itself.
+
 Then a camera at 30 frames a second, calm, and with a disk that takes half a second for each commit and a subscriber
 that reads nothing: capture must not notice. Prints a table and one JSON line; exit status 1 when the bar is missed.
 """
@@ -185,6 +188,26 @@ def path(folder: Path, bundle: Bundle, frames: Sequence[Pixels], count: int, pol
     return summary(taken) | {"cpu_ms": round(cpu_ms, 3)}
 
 
+@contextmanager
+def computing(switch_s: float) -> Iterator[None]:
+    """A thread computes in Python, and others get a turn after `switch_s`."""
+    ended, before_s = threading.Event(), sys.getswitchinterval()
+
+    def compute() -> None:
+        while not ended.is_set():
+            sum(each * each for each in range(1000))
+
+    thread = threading.Thread(target=compute, name="computing")
+    sys.setswitchinterval(switch_s)
+    thread.start()
+    try:
+        yield
+    finally:
+        ended.set()
+        thread.join()
+        sys.setswitchinterval(before_s)
+
+
 def summary(taken: dict[str, list[float]]) -> dict[str, Any]:
     """Medians in milliseconds, and the ratios, frame by frame, to the bare parts."""
     paths = np.array(taken["path"])
@@ -281,11 +304,12 @@ def main() -> int:
     options = parser.parse_args()
     logging.disable(logging.CRITICAL)
     cv2.setNumThreads(1)
-    sys.setswitchinterval(SWITCH_S)
     bundle = read_bundle(options.bundle)
     frames = [frame(number) for number in range(8)]
     if not options.grey:
         frames = [cv2.cvtColor(each, cv2.COLOR_GRAY2BGR) for each in frames]
+    usual_s = sys.getswitchinterval()
+    sys.setswitchinterval(SWITCH_S)
     outcome: dict[str, Any] = {"frame": [HEIGHT, WIDTH, 1 if options.grey else 3], "bundle": bundle.short}
     places = {"memory": Path("/dev/shm"), "disk": options.journal}
     for name, place in places.items():
@@ -295,6 +319,15 @@ def main() -> int:
             key = name if policy is ImagePolicy.NONE else f"{name}_with_images"
             outcome[key] = found
             print(f"{key}: {found}", flush=True)
+    rounds: dict[str, list[dict[str, Any]]] = {"beside_python": [], "beside_python_by_itself": []}
+    for number in range(8):  # in turn, as the machine is now calm and now busy
+        name, switch_s = ("beside_python_by_itself", usual_s) if number % 2 else ("beside_python", SWITCH_S)
+        with tempfile.TemporaryDirectory(dir=places["memory"]) as folder, computing(switch_s):
+            rounds[name].append(path(Path(folder), bundle, frames, options.frames // 10, ImagePolicy.NONE))
+    for name, each in rounds.items():
+        medians, tails = zip(*((one["path_ms"], one["path_ms"] * one["p99_by_median"]) for one in each), strict=True)
+        outcome[name] = {"path_ms": round(statistics.median(medians), 2), "p99_ms": round(statistics.median(tails), 1)}
+        print(f"{name}: {outcome[name]}, rounds {medians}", flush=True)
     for name, commit_s in (("calm", 0.0), ("stalled", STALL_S)):
         with tempfile.TemporaryDirectory(dir=options.journal) as folder:
             outcome[name] = capture(Path(folder), bundle, frames, options.seconds, commit_s)

@@ -185,8 +185,9 @@ class Recorder:
 
     def _publish(self, inspection: Inspection, done: Recorded) -> None:
         judgement = inspection.judgement
-        about = {"inspection": inspection.id, "part": inspection.part, "verdict": judgement.verdict}
-        log.debug("%s %s %s score %s", *about.values(), judgement.score, extra={"fields": about})
+        if log.isEnabledFor(logging.DEBUG):
+            about = {"inspection": inspection.id, "part": inspection.part, "verdict": judgement.verdict}
+            log.debug("%s %s %s score %s", *about.values(), judgement.score, extra={"fields": about})
         reference = ImageReference(done.image.sha256, done.image.path) if done.image else None
         card = self._bundle.card
         self._publisher.result(
