@@ -117,7 +117,7 @@ class Moments:
 
 
 def slowed(work: Callable[..., Any], seconds: float) -> Callable[..., Any]:
-    """`work`, so much later. Even a pause of no seconds takes one fiftieth of a millisecond, or three."""
+    """`work`, so much later. A pause of no seconds would take 0.05 ms or more."""
     return lambda *arguments: (time.sleep(seconds), work(*arguments))[1]
 
 

@@ -13,7 +13,7 @@ from edge.contract.card import Card, Parity, Tensor
 from edge.contract.images import read_image
 from edge.contract.preprocess import CENTRE, Clahe, PreprocessSpec, Region, preprocess
 from edge.contract.types import Frame
-from edge.inference.judge import Judge
+from edge.inference.judge import Judge, is_blank
 from trainer import session
 from trainer.dataset import Sample, load_images
 from trainer.evaluate import keras_judge
@@ -137,6 +137,18 @@ def test_a_real_run_trained_on_what_its_bundle_sees(tiny_run, monkeypatch):
     assert len(frames) == len(used)
     for pixels, image in zip(frames, used, strict=True):
         assert on_the_board(pixels, run.record.preprocess, monkeypatch).tobytes() == image.tobytes()
+
+
+@pytest.mark.parametrize("name", SPECS)
+@pytest.mark.parametrize("colour", ["grey", "bgr"])
+@pytest.mark.parametrize("shown", [0, 3, 254, 255, (1, 2, 3), (255, 0, 0), (10, 200, 30)], ids=str)
+def test_a_blank_frame_is_found_whatever_the_network_is_shown(name, colour, shown):
+    spec = PreprocessSpec(width=SIDE, height=SIDE, colour=colour, **SPECS[name])
+    for height, width in ((480, 640), (97, 101), (20, 30), (1, 1)):
+        pixels = np.full((height, width, 3) if isinstance(shown, tuple) else (height, width), shown, np.uint8)
+        assert is_blank(preprocess(pixels, spec), pixels, spec)
+    noise = np.random.default_rng(0).integers(0, 255, (97, 101), np.uint8)
+    assert not is_blank(preprocess(noise, spec), noise, spec)
 
 
 def calls(path: Path, names: set[str]) -> set[str]:

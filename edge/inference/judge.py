@@ -38,7 +38,7 @@ class Judge:
         look = look or self._plain
         began = perf_counter()
         image = preprocess(frame.pixels, look.spec)
-        if image.min() == image.max() or _is_hidden_blank(frame.pixels, look.spec):
+        if is_blank(image, frame.pixels, look.spec):
             return Judgement.fault("the frame is blank: every pixel is the same")
         prepared = perf_counter()
         units = self._engine.invoke(image)
@@ -60,16 +60,21 @@ class Judge:
         return Judgement(verdict, value, units, timings_ms=timings, kind=kind, region=look.region)
 
 
-def _is_hidden_blank(pixels: Pixels, spec: PreprocessSpec) -> bool:
-    """Whether every pixel in the region is the same though the model's input need not show it.
+def is_blank(image: Pixels, pixels: Pixels, spec: PreprocessSpec) -> bool:
+    """Whether every pixel that is inspected is the same; `image` is what `spec` makes of the frame's `pixels`.
 
-    A resize does show it: only what evens out light can hide it.
+    A blank frame leaves resize and normalisation blank. Only what evens out light can hide it, so only then the frame
+    itself is looked at.
     """
-    if spec.flat_field is None and spec.clahe is None:
-        return False
+    if _is_uniform(image):
+        return True
     x, y, w, h = spec.region.pixels(*pixels.shape[:2])
-    inside = pixels[y : y + h, x : x + w]
-    return bool((inside[::16, ::16] == inside[0, 0]).all() and (inside == inside[0, 0]).all())
+    return (spec.flat_field is not None or spec.clahe is not None) and _is_uniform(pixels[y : y + h, x : x + w])
+
+
+def _is_uniform(pixels: Pixels) -> bool:
+    """A few pixels are looked at first, as they nearly always differ."""
+    return bool((pixels[::16, ::16] == pixels[0, 0]).all() and (pixels == pixels[0, 0]).all())
 
 
 def _check_agreement(bundle: Bundle, engine: Engine) -> None:
