@@ -8,6 +8,9 @@ disk, which is what a commit waits for. So a machine that is busy slows both ali
 in memory, that is without the wait for the disk, against resize and invoke: at most 1.5, 99th percentile below twice
 the median. With the journal on a disk the same is said with the bare synced write on the other side.
 
+Then the same beside a thread that computes in Python, as looking back over the journal does: as the daemon shares
+the interpreter out, and as Python does by itself.
+
 Then a camera at 30 frames a second, calm, and with a disk that takes half a second for each commit and a subscriber
 that reads nothing: capture must not notice. Prints a table and one JSON line; exit status 1 when the bar is missed.
 """
@@ -20,6 +23,7 @@ import logging
 import os
 import queue
 import statistics
+import sys
 import tempfile
 import threading
 import time
@@ -40,6 +44,7 @@ from edge.contract.bundle import Bundle, read_bundle
 from edge.contract.cam import dequantise, heatmap, ng_map
 from edge.contract.preprocess import preprocess
 from edge.contract.types import Frame, Inspection, Pixels, Verdict
+from edge.daemon.daemon import SWITCH_S
 from edge.daemon.deadline import TimedPipeline
 from edge.daemon.inspector import Inspector
 from edge.daemon.life import Life
@@ -111,6 +116,11 @@ class Moments:
         return noted
 
 
+def slowed(work: Callable[..., Any], seconds: float) -> Callable[..., Any]:
+    """`work`, so much later. A pause of no seconds would take 0.05 ms or more."""
+    return lambda *arguments: (time.sleep(seconds), work(*arguments))[1]
+
+
 @contextmanager
 def running(
     folder: Path, bundle: Bundle, camera: Camera, moments: Moments, *, policy: ImagePolicy, commit_s: float = 0.0
@@ -125,6 +135,8 @@ def running(
         subscriber.linger = 0
         subscriber.subscribe(Topic.RESULT.value)
         subscriber.connect(publisher.address)
+        while Topic.RESULT not in publisher.newcomers():
+            time.sleep(0.001)
         stack.enter_context(camera)
         pipeline = TimedPipeline(Judge(bundle), stack.enter_context(NoSignal()), journal.boot_id, 60.0)
         inspector = Inspector(camera, pipeline, Triggers(), life, results, free_run=True, timeout_s=2.0)
@@ -134,7 +146,7 @@ def running(
         )  # fmt: skip
         results.put = moments.after("judged", results.put)  # type: ignore[method-assign]
         record = moments.after("journaled", journal.record)
-        journal.record = lambda entries: (time.sleep(commit_s), record(entries))[1]  # type: ignore[method-assign]
+        journal.record = slowed(record, commit_s) if commit_s else record  # type: ignore[method-assign]
         publisher.result = moments.after("published", publisher.result)  # type: ignore[method-assign]
         line = threading.Thread(target=inspector.run, name="line")
         threads = [line, threading.Thread(target=lambda: recorder.run(line), name="record")]
@@ -174,6 +186,26 @@ def path(folder: Path, bundle: Bundle, frames: Sequence[Pixels], count: int, pol
                 taken.setdefault(name, []).append(seconds * 1e3)
         cpu_ms = (time.process_time() - began_cpu_s - bare.cpu_s) * 1e3 / count
     return summary(taken) | {"cpu_ms": round(cpu_ms, 3)}
+
+
+@contextmanager
+def computing(switch_s: float) -> Iterator[None]:
+    """A thread computes in Python, and others get a turn after `switch_s`."""
+    ended, before_s = threading.Event(), sys.getswitchinterval()
+
+    def compute() -> None:
+        while not ended.is_set():
+            sum(each * each for each in range(1000))
+
+    thread = threading.Thread(target=compute, name="computing")
+    sys.setswitchinterval(switch_s)
+    thread.start()
+    try:
+        yield
+    finally:
+        ended.set()
+        thread.join()
+        sys.setswitchinterval(before_s)
 
 
 def summary(taken: dict[str, list[float]]) -> dict[str, Any]:
@@ -276,6 +308,8 @@ def main() -> int:
     frames = [frame(number) for number in range(8)]
     if not options.grey:
         frames = [cv2.cvtColor(each, cv2.COLOR_GRAY2BGR) for each in frames]
+    usual_s = sys.getswitchinterval()
+    sys.setswitchinterval(SWITCH_S)
     outcome: dict[str, Any] = {"frame": [HEIGHT, WIDTH, 1 if options.grey else 3], "bundle": bundle.short}
     places = {"memory": Path("/dev/shm"), "disk": options.journal}
     for name, place in places.items():
@@ -285,6 +319,15 @@ def main() -> int:
             key = name if policy is ImagePolicy.NONE else f"{name}_with_images"
             outcome[key] = found
             print(f"{key}: {found}", flush=True)
+    rounds: dict[str, list[dict[str, Any]]] = {"beside_python": [], "beside_python_by_itself": []}
+    for number in range(8):  # in turn, as the machine is now calm and now busy
+        name, switch_s = ("beside_python_by_itself", usual_s) if number % 2 else ("beside_python", SWITCH_S)
+        with tempfile.TemporaryDirectory(dir=places["memory"]) as folder, computing(switch_s):
+            rounds[name].append(path(Path(folder), bundle, frames, options.frames // 10, ImagePolicy.NONE))
+    for name, each in rounds.items():
+        medians, tails = zip(*((one["path_ms"], one["path_ms"] * one["p99_by_median"]) for one in each), strict=True)
+        outcome[name] = {"path_ms": round(statistics.median(medians), 2), "p99_ms": round(statistics.median(tails), 1)}
+        print(f"{name}: {outcome[name]}, rounds {medians}", flush=True)
     for name, commit_s in (("calm", 0.0), ("stalled", STALL_S)):
         with tempfile.TemporaryDirectory(dir=options.journal) as folder:
             outcome[name] = capture(Path(folder), bundle, frames, options.seconds, commit_s)

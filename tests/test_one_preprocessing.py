@@ -13,7 +13,7 @@ from edge.contract.card import Card, Parity, Tensor
 from edge.contract.images import read_image
 from edge.contract.preprocess import CENTRE, Clahe, PreprocessSpec, Region, preprocess
 from edge.contract.types import Frame
-from edge.inference.judge import Judge
+from edge.inference.judge import Judge, is_blank
 from trainer import session
 from trainer.dataset import Sample, load_images
 from trainer.evaluate import keras_judge
@@ -139,6 +139,18 @@ def test_a_real_run_trained_on_what_its_bundle_sees(tiny_run, monkeypatch):
         assert on_the_board(pixels, run.record.preprocess, monkeypatch).tobytes() == image.tobytes()
 
 
+@pytest.mark.parametrize("name", SPECS)
+@pytest.mark.parametrize("colour", ["grey", "bgr"])
+@pytest.mark.parametrize("shown", [0, 3, 254, 255, (1, 2, 3), (255, 0, 0), (10, 200, 30)], ids=str)
+def test_a_blank_frame_is_found_whatever_the_network_is_shown(name, colour, shown):
+    spec = PreprocessSpec(width=SIDE, height=SIDE, colour=colour, **SPECS[name])
+    for height, width in ((480, 640), (97, 101), (20, 30), (1, 1)):
+        pixels = np.full((height, width, 3) if isinstance(shown, tuple) else (height, width), shown, np.uint8)
+        assert is_blank(preprocess(pixels, spec), pixels, spec)
+    noise = np.random.default_rng(0).integers(0, 255, (97, 101), np.uint8)
+    assert not is_blank(preprocess(noise, spec), noise, spec)
+
+
 def calls(path: Path, names: set[str]) -> set[str]:
     tree = ast.parse(path.read_text(encoding="utf-8"))
     found = (node.func for node in ast.walk(tree) if isinstance(node, ast.Call))
@@ -158,6 +170,7 @@ SHOWS_OR_DRAWS = {
     "trainer/batches.py",  # masks to map cells
     "edge/inspection/recipes.py", "edge/contract/recipe.py",  # ignored and empty places: what becomes of no input
     "edge/line/presence.py",  # whether a part has come, which triggers
+    "edge/camera/simulated.py",  # a frame's small picture, for that alone
     "edge/daemon/quality.py",  # brightness and focus, which change no verdict
     "trainer/explain.py",  # Grad-CAM, which is looked at
 }  # fmt: skip
@@ -172,6 +185,17 @@ def test_no_module_on_the_way_to_the_network_changes_pixels_but_one():
         if not (name := path.relative_to(ROOT).as_posix()).startswith(DRAWN) and calls(path, CHANGES_PIXELS)
     }
     assert found - SHOWS_OR_DRAWS == {"edge/contract/preprocess.py"}
+
+
+def test_a_frames_small_picture_is_for_the_presence_trigger_alone():
+    """A capture keeps none, so a verdict that knew it could not be replayed."""
+    reads = {
+        path.relative_to(ROOT).as_posix()
+        for path in (ROOT / "edge").rglob("*.py")
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.Attribute) and node.attr == "small"
+    }
+    assert reads == {"edge/line/presence.py"}
 
 
 def test_only_the_judge_and_the_converter_run_the_model():

@@ -9,67 +9,32 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from typing import Any, ClassVar, Self
 
 from edge.camera.camera import Camera
+from edge.camera.lent import Lent
+from edge.camera.sensor_settings import SensorSettings
 from edge.camera.uri import CameraUri
-from edge.contract.types import Frame
+from edge.contract.types import Frame, Pixels
 from edge.errors import CameraError
 
 _MISSING = (
     "picamera2 cannot be imported ({}); install it with `sudo apt install python3-picamera2`, and make the virtual "
     "environment with --system-site-packages"
 )
-
-
-@dataclass(frozen=True)
-class SensorSettings:
-    """What the sensor is asked for. None leaves a control to libcamera's automatics.
-
-    `exposure_us`, up to 10 s, locks exposure, gain and white balance together; `gain` is the analogue gain, 1 to 64,
-    or None for the least the sensor has. `rate` is in frames per second.
-    """
-
-    width: int = 1280
-    height: int = 960
-    exposure_us: int | None = None
-    gain: float | None = None
-    rate: float = 30.0
-
-    @classmethod
-    def from_uri(cls, uri: CameraUri) -> Self:
-        """The options of `picamera2://0?width=1280&height=960&exposure_us=5000&gain=1.0&rate=30`."""
-        settings = cls(
-            width=uri.integer("width", 16, 16384) or cls.width,
-            height=uri.integer("height", 16, 16384) or cls.height,
-            exposure_us=uri.integer("exposure_us", 1, 10_000_000),
-            gain=uri.number("gain", 1, 64),
-            rate=uri.number("rate", 0.1, 1000) or cls.rate,
-        )
-        for name in ("width", "height"):
-            if getattr(settings, name) % 2:
-                raise uri.error(f"{name}={getattr(settings, name)}", "an even number; the camera takes no other")
-        if settings.gain is not None and settings.exposure_us is None:
-            raise uri.error("gain", "give exposure_us with it; they are locked together")
-        if settings.exposure_us is not None and settings.exposure_us * settings.rate > 1e6:
-            raise uri.error("exposure_us", f"at most {1e6 / settings.rate:.0f} at rate={settings.rate:g}")
-        return settings
-
-    def controls(self) -> dict[str, Any]:
-        """As libcamera's controls; times in microseconds."""
-        duration_us = round(1e6 / self.rate)
-        controls: dict[str, Any] = {"FrameDurationLimits": (duration_us, duration_us)}
-        if self.exposure_us is not None:
-            controls |= {"AeEnable": False, "AwbEnable": False}
-            controls |= {"ExposureTime": self.exposure_us, "AnalogueGain": self.gain}
-        return controls
+BUFFERS = 6
+"""As many as picamera2 has for video."""
+LENT = 2
+"""Of them, at most, hold pictures that are in use: four are left to the camera, as many as picamera2 has for a preview.
+"""
 
 
 class Picamera2Camera(Camera):
     """Frames of a running sensor, BGR, each timed by the sensor's own clock.
 
-    A frame's time is libcamera's SensorTimestamp, the start of the exposure of its first row.
+    A frame's time is libcamera's SensorTimestamp, the start of the exposure of its first row. Its pixels lie in the
+    camera's buffer, which goes back once nobody has them; beyond `LENT` such frames they are copied. So are those of
+    rows that the camera pads: it does not where the width is a multiple of 64.
     """
 
     live: ClassVar[bool] = True
@@ -85,6 +50,7 @@ class Picamera2Camera(Camera):
         self._waiting: Any = None
         """The capture that a read gave up on; it still takes a request when the camera wakes up."""
         self._last_sensor_ns = 0
+        self._lent: Lent[Any] = Lent(LENT)
 
     @classmethod
     def from_uri(cls, uri: CameraUri) -> Self:
@@ -96,7 +62,7 @@ class Picamera2Camera(Camera):
             from picamera2 import Picamera2
         except Exception as error:
             raise CameraError(f"{self.name}: {_MISSING.format(error)}") from error
-        self._last_sensor_ns = 0
+        self._last_sensor_ns, self._lent = 0, Lent(LENT)
         with self._errors("cannot be opened; check its cable and `rpicam-hello --list-cameras`"):
             self._device = Picamera2(self._number)
         with self._errors("cannot be set up"):
@@ -111,14 +77,21 @@ class Picamera2Camera(Camera):
             controls.pop("AwbEnable", None)  # a monochrome sensor has no white balance
         if "ExposureTime" in controls and controls["AnalogueGain"] is None:
             controls["AnalogueGain"] = self._device.camera_controls["AnalogueGain"][0]
+        wanted = {"main": ("RGB888", size, "width, height")}
+        if self._settings.lores:
+            wanted["lores"] = ("YUV420", self._settings.lores, "lores")
+        streams = {name: {"format": pixels, "size": asked} for name, (pixels, asked, _) in wanted.items()}
         # queue=False: a capture is the next frame to be completed, not one that lay in the queue.
         configuration = self._device.create_video_configuration(
-            main={"format": "RGB888", "size": size}, controls=controls, queue=False
+            **streams, controls=controls, buffer_count=BUFFERS, queue=False
         )
         self._device.configure(configuration)
-        given = self._device.camera_configuration()["main"]
-        if (given["format"], tuple(given["size"])) != ("RGB888", size):
-            raise CameraError(f"{self.name}: gives {given['size']} {given['format']}, not {size}; change width, height")
+        for name, (pixels, asked, options) in wanted.items():
+            given = self._device.camera_configuration()[name]
+            if (given["format"], tuple(given["size"])) != (pixels, asked):
+                raise CameraError(
+                    f"{self.name}: gives {given['size']} {given['format']}, not {asked}; change {options}"
+                )
         self._check_limits(controls)
 
     def _check_limits(self, controls: dict[str, Any]) -> None:
@@ -132,18 +105,50 @@ class Picamera2Camera(Camera):
             raise CameraError(f"{self.name}: rate is {1e6 / least_us:.1f} at most at this size; lower it in the uri")
 
     def _do_read(self, timeout_s: float) -> Frame:
+        self._take_back()
         request = self._take_request(timeout_s)
         index = self._count_frame()
+        lent = False
         try:
             with self._errors("gave a frame that cannot be read"):
-                sensor_ns = int(request.get_metadata()["SensorTimestamp"])
-                pixels = request.make_array("main")  # the one copy: the buffer goes back to the camera
+                captured_ns, monotonic_ns = self._exposed(int(request.get_metadata()["SensorTimestamp"]))
+                small, pixels = self._small(request), self._in_place(request)
+                if pixels is None:
+                    pixels = request.make_array("main")
+                else:
+                    pixels, lent = self._lent.lend(pixels, request), True
         finally:
-            with self._errors("does not take its buffer back; close and open it"):
-                request.release()
-        age_ns = self._age_ns(sensor_ns)
+            if not lent:
+                self._release(request)
         with self._errors("gave a frame that cannot be used"):
-            return Frame(pixels, index, time.time_ns() - age_ns, time.monotonic_ns() - age_ns)
+            return Frame(pixels, index, captured_ns, monotonic_ns, small=small)
+
+    def _in_place(self, request: Any) -> Pixels | None:
+        """The picture where it lies, in one piece; None where it must be copied."""
+        from picamera2 import MappedArray
+
+        if not self._lent.room:
+            return None
+        with MappedArray(request, "main", write=False) as mapped:
+            found: Pixels = mapped.array
+        return found if found.flags.c_contiguous else None
+
+    def _small(self, request: Any) -> Pixels | None:
+        """The small picture's Y, a copy: it is small."""
+        if self._settings.lores is None:
+            return None
+        width, height = self._settings.lores
+        found: Pixels = request.make_array("lores")[:height, :width]
+        return found
+
+    def _take_back(self) -> None:
+        """Gives the camera the buffers that nobody uses any more."""
+        for request in self._lent.returned():
+            self._release(request)
+
+    def _release(self, request: Any) -> None:
+        with self._errors("does not take its buffer back; close and open it"):
+            request.release()
 
     def _take_request(self, timeout_s: float) -> Any:
         """The next completed request. A capture can hang for good, so it is waited for with a limit.
@@ -182,11 +187,12 @@ class Picamera2Camera(Camera):
             self._waiting = None
             request.release()
 
-    def _age_ns(self, sensor_ns: int) -> int:
-        """Nanoseconds since the frame was exposed. SensorTimestamp is in CLOCK_BOOTTIME (libcamera's control_ids).
+    def _exposed(self, sensor_ns: int) -> tuple[int, int]:
+        """When a frame was exposed, by the wall clock and by CLOCK_MONOTONIC, in nanoseconds.
 
-        That clock and CLOCK_MONOTONIC differ by the time the board was suspended, so an age is taken on it first.
-        Raises CameraError when the stamp is not newer than the last frame's, or lies in the future.
+        SensorTimestamp is in CLOCK_BOOTTIME (libcamera's control_ids). That clock and CLOCK_MONOTONIC differ by the
+        time the board was suspended, so an age is taken on it first. Raises CameraError when the stamp is not newer
+        than the last frame's, or lies in the future.
         """
         age_ns = time.clock_gettime_ns(time.CLOCK_BOOTTIME) - sensor_ns
         if sensor_ns <= self._last_sensor_ns:
@@ -194,10 +200,11 @@ class Picamera2Camera(Camera):
         if age_ns < 0:
             raise CameraError(f"{self.name}: gave a frame from the future; its clock cannot be trusted")
         self._last_sensor_ns = sensor_ns
-        return age_ns
+        return time.time_ns() - age_ns, time.monotonic_ns() - age_ns
 
     def _do_close(self) -> None:
-        device, self._device, self._waiting = self._device, None, None
+        """Pictures that somebody still has stay as they are: their memory goes with the last of them."""
+        device, self._device, self._waiting, self._lent = self._device, None, None, Lent(LENT)
         if device is not None:
             with self._errors("cannot be closed"):
                 device.close()

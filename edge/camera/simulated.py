@@ -8,6 +8,7 @@ from collections.abc import Callable
 from importlib.metadata import entry_points
 from typing import ClassVar, Self
 
+import cv2
 import numpy as np
 
 from edge.camera.camera import Camera
@@ -53,15 +54,18 @@ class SimulatedCamera(Camera):
     With a `fault` it gives `after` good frames first. Of the faults, `error` is a frame the driver cannot read,
     `silent` none in time, `hang` a read that never returns, `unplug` a camera that is gone and cannot be opened,
     `repeat` a frame with the time of the one before, `freeze` that frame's image, `black` and `white` an image
-    without light or with too much, `size` a quarter of it.
+    without light or with too much, `size` a quarter of it. With `lores` each frame has its small picture.
     """
 
     live: ClassVar[bool] = True
 
-    def __init__(self, name: str, scene: Scene, rate: float = 10.0, sensor: Sensor | None = None) -> None:
-        """`rate` in frames per second. Copies of a camera share `scene` and `sensor`."""
+    def __init__(
+        self, name: str, scene: Scene, rate: float = 10.0, sensor: Sensor | None = None,
+        lores: tuple[int, int] | None = None,
+    ) -> None:  # fmt: skip
+        """`rate` in frames per second, `lores` (width, height). Copies of a camera share `scene` and `sensor`."""
         super().__init__(name)
-        self._scene, self._sensor = scene, sensor or Sensor()
+        self._scene, self._sensor, self._lores = scene, sensor or Sensor(), lores
         self.period_s: float = 1 / rate
         self._due_s = 0.0
 
@@ -74,7 +78,8 @@ class SimulatedCamera(Camera):
         after, lasting = uri.integer("after", 0, 10**9), uri.integer("lasting", 1, 10**9)
         if fault is None and (after, lasting) != (None, None):
             raise uri.error("after or lasting", f"give fault with it, one of {', '.join(FAULTS)}")
-        return cls(name, scene, rate, Sensor(fault, after or 0, lasting))
+        lores = uri.size("lores", 16, 16384)
+        return cls(name, scene, rate, Sensor(fault, after or 0, lasting), lores)
 
     def _do_open(self) -> None:
         if not self._sensor.plugged():
@@ -104,9 +109,16 @@ class SimulatedCamera(Camera):
             captured_ns, monotonic_ns = last.captured_ns, last.monotonic_ns
         if last is not None and fault == "freeze":
             pixels = last.pixels
-        frame = Frame(_SPOIL.get(fault, _as_it_is)(pixels), index, captured_ns, monotonic_ns, name)
+        shown = _SPOIL.get(fault, _as_it_is)(pixels)
+        frame = Frame(shown, index, captured_ns, monotonic_ns, name, self._small(shown))
         self._sensor.last = frame
         return frame
+
+    def _small(self, pixels: Pixels) -> Pixels | None:
+        if self._lores is None:
+            return None
+        small = cv2.resize(pixels, self._lores, interpolation=cv2.INTER_AREA)
+        return small if small.ndim == 2 else cv2.cvtColor(small, cv2.COLOR_BGR2GRAY)  # type: ignore[return-value]
 
     def _wait_until_due(self, timeout_s: float) -> None:
         """Hold the rate. What nobody took is gone: the next frame is due one period after this one."""

@@ -84,6 +84,16 @@ class CameraUri:
             raise self.error(f"{name}={text}", f"a number from {minimum:g} to {maximum:g}")
         return float(text)
 
+    def size(self, name: str, minimum: int, maximum: int) -> tuple[int, int] | None:
+        """Option `name`, a (width, height) written as 160x120, or None where it is not given."""
+        text = self._take(name)
+        if text is None:
+            return None
+        found = re.fullmatch(r"([0-9]{1,9})x([0-9]{1,9})", text)
+        if not found or not all(minimum <= int(side) <= maximum for side in found.groups()):
+            raise self.error(f"{name}={text}", f"a width and a height from {minimum} to {maximum}, as 160x120")
+        return int(found[1]), int(found[2])
+
     def choice(self, name: str, allowed: Sequence[str]) -> str | None:
         """Option `name`, one of `allowed`, or None where it is not given."""
         text = self._take(name)

@@ -172,8 +172,8 @@ def ng_probability(pooled: NDArray[np.floating], temperature: float) -> NDArray[
 
 
 def score(logits: NDArray[np.float32], pooling: Pooling) -> float:
-    """P(NG), 0 to 1, of one map (rows, columns, 1), as from `ng_map`."""
-    return float(ng_probability(pool(logits, pooling), pooling.temperature))
+    """P(NG), 0 to 1, of one map (rows, columns, 1), as from `ng_map`: as `ng_probability`, for one number."""
+    return float(probability(pool(logits, pooling).item() / pooling.temperature))
 
 
 def heatmap(logits: NDArray[np.float32], spec: PreprocessSpec, height: int, width: int) -> NDArray[np.float32]:

@@ -18,6 +18,7 @@ UNITS_PER_SIGMA = 32.0
 """Of a standardised image: so 4 standard deviations fit on either side of the mean."""
 SIGMA_FLOOR = 2.0
 """Grey levels. A flat image is not blown up to noise beyond this."""
+_LEVELS = np.arange(256, dtype=np.float64)
 
 
 class Clahe(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -77,10 +78,15 @@ def centred(inputs: Pixels) -> np.ndarray:
 def standardise(image: Pixels) -> Pixels:
     """128 + 32 * (image - mean) / sigma, rounded and clipped to uint8; one mean and sigma for all channels."""
     means, sigmas = cv2.meanStdDev(image)
-    mean = float(means.mean())
-    sigma = max(float(np.sqrt((sigmas**2).mean() + means.var())), SIGMA_FLOOR)
-    table = np.rint((np.arange(256) - mean) * (UNITS_PER_SIGMA / sigma) + CENTRE)
-    return cv2.LUT(image, np.clip(table, 0, 255).astype(np.uint8))  # type: ignore[return-value]
+    if image.ndim == 2:
+        mean, sigma = means.item(), sigmas.item()
+    else:
+        mean, sigma = float(means.mean()), float(np.sqrt((sigmas**2).mean() + means.var()))
+    table = _LEVELS - mean
+    table *= UNITS_PER_SIGMA / max(sigma, SIGMA_FLOOR)
+    table += CENTRE
+    np.rint(table, out=table)
+    return cv2.LUT(image, table.clip(0, 255, out=table).astype(np.uint8))  # type: ignore[return-value]
 
 
 @lru_cache(maxsize=8)

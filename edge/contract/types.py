@@ -25,7 +25,7 @@ Label = Literal["ok", "ng"]
 
 def plain(text: str) -> str:
     """`text` as UTF-8 can hold it: file names may carry bytes that are none."""
-    return text.encode("utf-8", "backslashreplace").decode("utf-8")
+    return text if text.isascii() else text.encode("utf-8", "backslashreplace").decode("utf-8")
 
 
 class Verdict(StrEnum):
@@ -71,7 +71,8 @@ class Frame:
 
     `captured_ns` is wall-clock time (Unix, nanoseconds) for the record; `monotonic_ns` is CLOCK_MONOTONIC of the
     same instant, for order and deadlines. `index` counts the camera's frames from 0. `name` says where a frame of a
-    capture came from, relative to it; a live camera's frames have none.
+    capture came from, relative to it; a live camera's frames have none. `small` is the same image in grey, made smaller
+    by a camera that can: it may say that a part has come, never what it is like.
     """
 
     pixels: Pixels
@@ -79,6 +80,7 @@ class Frame:
     captured_ns: int
     monotonic_ns: int
     name: str = ""
+    small: Pixels | None = None
 
     def __post_init__(self) -> None:
         shape = self.pixels.shape

@@ -19,6 +19,7 @@ from __future__ import annotations
 
 import logging
 import signal
+import sys
 import threading
 import time
 from collections.abc import Callable
@@ -78,6 +79,9 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
+SWITCH_S = 0.0005
+"""After so long a thread that computes in Python lets another one have its turn; by itself Python takes ten times as
+long, and a frame needs a turn a dozen times on its way."""
 LOOK_S = 0.3
 STUCK_S = 30.0
 """A thread silent for longer is stuck, where systemd says nothing else."""
@@ -100,6 +104,7 @@ class Daemon:
         """
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: self._life.ending.set())
+        sys.setswitchinterval(SWITCH_S)
         with ExitStack() as stack:
             try:
                 threads = self._assemble(stack)

@@ -20,6 +20,7 @@ from edge.daemon.guard import Guard
 from edge.daemon.interlock import Interlock
 from edge.daemon.life import Life
 from edge.daemon.orders import InFlightError, Orders
+from edge.daemon.results import Results
 from edge.errors import CameraError, JournalError
 from edge.inspection.examiner import Examiner
 from edge.inspection.part import PartFrames
@@ -50,7 +51,7 @@ class Inspector:
 
     def __init__(
         self, camera: Camera, pipeline: Pipeline, triggers: Triggers, life: Life,
-        results: queue.Queue[Inspection | Bundle | Event],
+        results: Results,
         *, free_run: bool, timeout_s: float, presence: Presence | None = None, codes: CodeReader | None = None,
         guard: Guard | None = None, keep_frames: bool = False,
     ) -> None:  # fmt: skip

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import logging
 import queue
 import threading
@@ -19,6 +18,7 @@ from edge.contract.types import Inspection
 from edge.daemon.life import Life
 from edge.daemon.process import Process
 from edge.daemon.quality import QualityWatch, measure_quality
+from edge.daemon.results import Results
 from edge.daemon.shadow import Shadow
 from edge.daemon.trial import Trial
 from edge.journal.images import ImageFormat, ImageRule, encode_image
@@ -46,8 +46,8 @@ class Recorder:
     name = "record"
 
     def __init__(
-        self, results: queue.Queue[Inspection | Bundle | Event], journal: Journal, publisher: Publisher, bundle: Bundle,
-        life: Life, quality: QualityWatch, trial: Trial, shadow: Shadow | None,
+        self, results: Results, journal: Journal, publisher: Publisher, bundle: Bundle, life: Life,
+        quality: QualityWatch, trial: Trial, shadow: Shadow | None,
         *, rule: ImageRule, publish_images: bool, recipe: str = "",
     ) -> None:  # fmt: skip
         self._results, self._journal, self._publisher = results, journal, publisher
@@ -141,15 +141,17 @@ class Recorder:
 
     def _next_batch(self) -> list[Inspection]:
         """Results up to what changes something for those that follow, such as another bundle."""
-        batch: list[Inspection] = []
-        with contextlib.suppress(queue.Empty):
+        try:
             item = self._results.get(timeout=IDLE_S)
-            while isinstance(item, Inspection):
-                batch.append(item)
-                if len(batch) == BATCH:
-                    return batch
-                item = self._results.get_nowait()
-            self._next = item
+        except queue.Empty:
+            return []
+        batch: list[Inspection] = []
+        while isinstance(item, Inspection):
+            batch.append(item)
+            if len(batch) == BATCH or self._results.empty():
+                return batch
+            item = self._results.get()
+        self._next = item
         return batch
 
     def _record(self, batch: list[Inspection]) -> None:
@@ -199,8 +201,9 @@ class Recorder:
 
     def _publish(self, inspection: Inspection, done: Recorded) -> None:
         judgement = inspection.judgement
-        about = {"inspection": inspection.id, "part": inspection.part, "verdict": judgement.verdict}
-        log.debug("%s %s %s score %s", *about.values(), judgement.score, extra={"fields": about})
+        if log.isEnabledFor(logging.DEBUG):
+            about = {"inspection": inspection.id, "part": inspection.part, "verdict": judgement.verdict}
+            log.debug("%s %s %s score %s", *about.values(), judgement.score, extra={"fields": about})
         reference = ImageReference(done.image.sha256, done.image.path) if done.image else None
         card = self._bundle.card
         self._publisher.result(

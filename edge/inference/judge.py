@@ -6,7 +6,7 @@ from time import perf_counter
 
 from edge.contract.bundle import COMPILED, MODEL, Bundle
 from edge.contract.cam import dequantise, name_kind, ng_map, score
-from edge.contract.preprocess import CENTRE, Region, preprocess
+from edge.contract.preprocess import CENTRE, PreprocessSpec, preprocess
 from edge.contract.recipe import Look
 from edge.contract.runtime import ON_CPU, Runtime
 from edge.contract.types import Frame, Judgement, Pixels, Verdict
@@ -38,7 +38,7 @@ class Judge:
         look = look or self._plain
         began = perf_counter()
         image = preprocess(frame.pixels, look.spec)
-        if image.min() == image.max() or _is_blank(frame.pixels, look.spec.region):
+        if is_blank(image, frame.pixels, look.spec):
             return Judgement.fault("the frame is blank: every pixel is the same")
         prepared = perf_counter()
         units = self._engine.invoke(image)
@@ -60,11 +60,21 @@ class Judge:
         return Judgement(verdict, value, units, timings_ms=timings, kind=kind, region=look.region)
 
 
-def _is_blank(pixels: Pixels, region: Region) -> bool:
-    """Whether every pixel in the region is the same; a few are looked at first, as they nearly always differ."""
-    x, y, w, h = region.pixels(*pixels.shape[:2])
-    inside = pixels[y : y + h, x : x + w]
-    return bool((inside[::16, ::16] == inside[0, 0]).all() and (inside == inside[0, 0]).all())
+def is_blank(image: Pixels, pixels: Pixels, spec: PreprocessSpec) -> bool:
+    """Whether every pixel that is inspected is the same; `image` is what `spec` makes of the frame's `pixels`.
+
+    A blank frame leaves resize and normalisation blank. Only what evens out light can hide it, so only then the frame
+    itself is looked at.
+    """
+    if _is_uniform(image):
+        return True
+    x, y, w, h = spec.region.pixels(*pixels.shape[:2])
+    return (spec.flat_field is not None or spec.clahe is not None) and _is_uniform(pixels[y : y + h, x : x + w])
+
+
+def _is_uniform(pixels: Pixels) -> bool:
+    """A few pixels are looked at first, as they nearly always differ."""
+    return bool((pixels[::16, ::16] == pixels[0, 0]).all() and (pixels == pixels[0, 0]).all())
 
 
 def _check_agreement(bundle: Bundle, engine: Engine) -> None:

@@ -5,8 +5,9 @@ from __future__ import annotations
 import secrets
 import sqlite3
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import cache
 from hashlib import sha256
 from pathlib import Path
 
@@ -64,6 +65,8 @@ class Book:
         self._images = ImageStore(folder)
         self._connection = open_writer(folder / FILE)
         self._recipe: tuple[Recipe | None, str] = (None, station.recipe)
+        self._readings: dict[bytes, str] = {b"": ""}
+        """Digests of those that are in the database."""
         self._newest = 0
         """The highest sequence number that was recorded."""
         self._commits = 0
@@ -84,19 +87,24 @@ class Book:
         images = [image for done in recorded for image in done.images]
         try:
             self._images.write(zip(images, (image for entry in entries for image in entry.images), strict=True))
-            readings = {(entry.reading_digest, entry.reading.decode()) for entry in entries if entry.reading}
+            new = {each: _digest(each) for each in {entry.reading for entry in entries} if each not in self._readings}
+            readings = self._readings | new if new else self._readings
             with transaction(self._connection):
-                self._connection.executemany("INSERT OR IGNORE INTO readings VALUES (?, ?)", readings)
+                for reading, digest in new.items():
+                    query = "INSERT OR IGNORE INTO readings VALUES (?, ?)"
+                    self._connection.execute(query, (digest, reading.decode()))
                 rows = [
-                    values(entry, done, self._settings_of(entry.inspection.recipe))
+                    values(entry, done, self._settings_of(entry.inspection.recipe), readings[entry.reading])
                     for entry, done in zip(entries, recorded, strict=True)
                 ]
-                self._connection.executemany(_insert(rows[0]), rows)
-                self._connection.executemany("INSERT INTO frames VALUES (?, ?, ?, ?, ?, ?)", _others(entries, recorded))
+                self._connection.executemany(_insert(tuple(rows[0])), [tuple(row.values()) for row in rows])
+                if others := list(_others(entries, recorded)):
+                    self._connection.executemany("INSERT INTO frames VALUES (?, ?, ?, ?, ?, ?)", others)
         except Exception as error:
             self._recipe = (None, self._station.recipe)  # its settings were taken back too
             self._take_back(images, error)
             raise
+        self._readings = readings
         self.retention.added(len(rows), sum(image.size for image in images))
         self._newest = max(self._newest, *(done.sequence for done in recorded))
         self._commits += 1
@@ -240,5 +248,6 @@ def _others(entries: Sequence[Entry], recorded: Sequence[Recorded]) -> Iterator[
             yield (done.boot_id, done.sequence, other.position, other.captured_ns, image.path, image.sha256)
 
 
-def _insert(columns: Mapping[str, object]) -> str:
-    return f"INSERT INTO inspections ({', '.join(columns)}) VALUES ({', '.join(f':{name}' for name in columns)})"
+@cache
+def _insert(columns: tuple[str, ...]) -> str:
+    return f"INSERT INTO inspections ({', '.join(columns)}) VALUES ({', '.join('?' * len(columns))})"

@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 import sqlite3
 from dataclasses import dataclass
-from hashlib import sha256
 
 import msgspec
 import numpy as np
@@ -45,11 +44,6 @@ class Entry:
     def images(self) -> list[bytes]:
         """Of all frames that are to be kept, the decisive one first."""
         return [] if self.image is None else [self.image, *(each.image for each in self.others)]
-
-    @property
-    def reading_digest(self) -> str:
-        """Empty when there is none."""
-        return sha256(self.reading).hexdigest() if self.reading else ""
 
     def __post_init__(self) -> None:
         if self.suffix not in SUFFIXES:
@@ -185,8 +179,8 @@ def parse_id(inspection_id: str) -> tuple[str, int] | None:
     return (match[1], int(match[2])) if match else None
 
 
-def values(entry: Entry, recorded: Recorded, recipe: str) -> dict[str, object]:
-    """What the table `inspections` gets, by column."""
+def values(entry: Entry, recorded: Recorded, recipe: str, reading: str) -> dict[str, object]:
+    """What the table `inspections` gets, by column; `recipe` and `reading` are digests."""
     inspection, judgement, frame = entry.inspection, entry.inspection.judgement, entry.inspection.frame
     units = judgement.map_units
     rows, columns, classes = units.shape if units is not None else (None, None, None)
@@ -218,7 +212,7 @@ def values(entry: Entry, recorded: Recorded, recipe: str) -> dict[str, object]:
         "region": _json(judgement.region),
         "looks": _json(judgement.looks or None),
         "golden": inspection.golden,
-        "reading": entry.reading_digest,
+        "reading": reading,
     }
 
 

@@ -100,7 +100,7 @@ class Publisher(Closing):
         image: ImageReference | None = None,
         classes: Classes = BINARY,
     ) -> None:
-        """Publishes one inspection, under `result` and, without its map, under `verdict`.
+        """Publishes one inspection, under `result` and, without its map, under `verdict` where somebody listens.
 
         `bundle` is the digest of the one that judged it; `output`, `classes` its card's.
 
@@ -137,7 +137,8 @@ class Publisher(Closing):
         self._last = (inspection.sequence, captured_ns)
         frames = encode_message(ResultMessage(header, judgement.map_units))
         self._send(frames)
-        self._send([Topic.VERDICT.value.encode(), frames[1]])
+        if self._wanted(Topic.VERDICT):
+            self._send([Topic.VERDICT.value.encode(), frames[1]])
 
     def map(
         self, inspection: Inspection, *, bundle: str, output: Tensor, region: Region, classes: Classes = BINARY

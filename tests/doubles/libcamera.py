@@ -2,8 +2,8 @@
 
 It stands in for the `libcamera` module under the *real* picamera2. Kept: one owner at a time (`acquire`), no
 configuring while running, frames only into requests that were queued, a request queued once at a time, requests
-cancelled by `stop`, completions through an event file descriptor, sizes and strides adjusted in `validate`.
-Tests reach the sensor through `sensor`.
+cancelled by `stop`, completions through an event file descriptor, sizes and strides adjusted in `validate`, each frame
+in all streams of its request. No two frames in a row are alike. Tests reach the sensor through `sensor`.
 """
 
 from __future__ import annotations
@@ -32,6 +32,7 @@ class Sensor:
         self.clock = lambda: time.clock_gettime_ns(time.CLOCK_BOOTTIME)  # of SensorTimestamp
         self.metadata_left_out = set()
         self.controls_seen = {}
+        self.exposed = 0
 
     def sleep(self):
         """No frame is exposed from now on."""
@@ -161,9 +162,9 @@ class StreamConfiguration:
     def validate(self):
         asked = (self.size.width, self.size.height)
         self.size = Size(*map(min, asked, MAX_SIZE))
-        pixel_bytes = {"RGB888": 3, "XBGR8888": 4}.get(str(self.pixel_format), 2)
+        pixel_bytes = {"RGB888": 3, "XBGR8888": 4, "YUV420": 1}.get(str(self.pixel_format), 2)
         self.stride = -(-self.size.width * pixel_bytes // 64) * 64
-        self.frame_size = self.stride * self.size.height
+        self.frame_size = self.stride * self.size.height * (3 if self.pixel_format == "YUV420" else 2) // 2
         return (self.size.width, self.size.height) == asked
 
 
@@ -214,7 +215,7 @@ class Camera:
 
     def configure(self, configuration):
         self._enter("configure", {"acquired", "configured"}, "configured")
-        self.main = configuration.at(0)
+        self.streams = list(configuration)
         return 0
 
     def create_request(self, cookie):
@@ -227,7 +228,8 @@ class Camera:
         self.thread.start()
 
     def queue_request(self, request):
-        if self.state != "running" or request in self.queued or request.status is not Request.Status.Pending:
+        self._enter("queue_request", {"running"}, "running")
+        if request in self.queued or request.status is not Request.Status.Pending:
             raise RuntimeError("this request cannot be queued")
         self.queued.append(request)
 
@@ -246,10 +248,11 @@ class Camera:
                     self._complete(Request.Status.Complete, FrameMetadata.Status.Success)
 
     def _expose(self, request):
-        """Blue 1, green 2, red 3; the padding right of the image 255. RGB888 lies in memory as B, G, R."""
-        rows = np.full((self.main.size.height, self.main.stride), 255, np.uint8)
-        rows[:, : self.main.size.width * 3] = np.tile(np.uint8([1, 2, 3]), self.main.size.width)
-        os.pwrite(request.buffers[self.main.stream].planes[0].fd, rows.tobytes(), 0)
+        """Each stream with what lies right of its image 255."""
+        sensor.exposed += 1
+        for stream in self.streams:
+            rows = _picture(stream, sensor.exposed % 200)
+            os.pwrite(request.buffers[stream.stream].planes[0].fd, rows.tobytes(), 0)
         values = {"SensorTimestamp": sensor.clock(), "ExposureTime": 5000}
         request.metadata = {ControlId(k): v for k, v in values.items() if k not in sensor.metadata_left_out}
 
@@ -259,6 +262,16 @@ class Camera:
         for buffer in request.buffers.values():
             buffer.metadata.status = frame_status
         MANAGER.announce(request)
+
+
+def _picture(stream, number):
+    """RGB888 lies in memory as B, G, R: 1, 2 and `number`. Of YUV420 Y is 50 more than `number`."""
+    rows = np.full((stream.frame_size // stream.stride, stream.stride), 255, np.uint8)
+    if stream.pixel_format == "RGB888":
+        rows[: stream.size.height, : stream.size.width * 3] = np.tile(np.uint8([1, 2, number]), stream.size.width)
+    elif stream.pixel_format == "YUV420":
+        rows[: stream.size.height, : stream.size.width] = 50 + number
+    return rows
 
 
 class CameraManager:

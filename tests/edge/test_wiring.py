@@ -333,9 +333,11 @@ def test_parts_trigger_by_their_presence_and_the_frame_that_shows_them_is_judged
         assert (now.triggers, now.reason) == (2, "the source has ended")
 
 
-def test_presence_waits_for_the_delay_and_sees_the_next_part_meanwhile(run, belt) -> None:
+@pytest.mark.parametrize("options", ["rate=50", "rate=50&lores=32x24"])
+def test_presence_waits_for_the_delay_and_sees_the_next_part_meanwhile(run, belt, options) -> None:
     """On a live camera that shows the belt again and again."""
-    with run('kind = "presence", presence = {share = 0.1}, delay_ms = 100', camera=f"sim://{belt}?rate=50") as line:
+    trigger = 'kind = "presence", presence = {share = 0.1}, delay_ms = 100'
+    with run(trigger, camera=f"sim://{belt}?{options}") as line:
         found = [line.results.get(timeout=WAIT_S) for _ in range(4)]
         assert all(each.frame.captured_ns - each.triggered_ns >= 99e6 for each in found)
         assert {each.judgement.verdict for each in found} == {Verdict.OK}

@@ -1,21 +1,26 @@
 """Picamera2Camera over the real picamera2, which runs on a double of libcamera (see conftest.py)."""
 
+import gc
 import importlib.util
 import threading
 import time
+import weakref
 from types import SimpleNamespace
 
+import numpy as np
 import pytest
 
 from edge.camera import Patience, WatchedCamera, camera_from_uri
+from edge.camera.picamera2 import BUFFERS, LENT
 from edge.errors import CameraError
 from tests.edge.camera.contract import PATIENCE_S, CameraContract
 
 if importlib.util.find_spec("picamera2") is None:
     pytest.skip("needs picamera2's own code: pip install --no-deps picamera2==0.3.38", allow_module_level=True)
 
-URI = "picamera2://0?width=100&height=60&exposure_us=5000&gain=2.0&rate=30"
-BUFFERS = 6
+URI = "picamera2://0?width=128&height=60&exposure_us=5000&gain=2.0&rate=30"
+PADDED = URI.replace("128", "100")
+"""The camera pads its rows."""
 
 
 def wait_until(condition):
@@ -74,11 +79,92 @@ class TestPicamera2(CameraContract):
         return SimpleNamespace(camera=camera, wake=sensor.wake)
 
 
-def test_pixels_are_bgr_without_the_padding_of_a_row(camera):
+class TestPaddedRows(TestPicamera2):
+    @pytest.fixture
+    def camera(self, sensor):
+        camera = camera_from_uri(PADDED)
+        yield camera
+        camera.close()
+
+
+@pytest.mark.parametrize(("uri", "width"), [(URI, 128), (PADDED, 100)])
+def test_pixels_are_bgr_without_the_padding_of_a_row(sensor, uri, width):
+    with camera_from_uri(uri) as camera:
+        pixels = camera.read(PATIENCE_S).pixels
+    assert pixels.shape == (60, width, 3)
+    assert (pixels == [1, 2, pixels[0, 0, 2]]).all()
+
+
+def test_a_picture_lies_in_the_cameras_buffer(camera):
     with camera:
         pixels = camera.read(PATIENCE_S).pixels
-    assert pixels.shape == (60, 100, 3)
-    assert (pixels == [1, 2, 3]).all()
+        mapped = camera._device.allocator.mapped_buffers.values()
+        assert any(np.shares_memory(pixels, np.frombuffer(each, np.uint8)) for each in mapped)
+    assert not pixels.flags.writeable
+
+
+def test_pictures_in_use_are_not_written_over_and_do_not_starve_the_camera(camera, sensor):
+    with camera:
+        kept = [camera.read(PATIENCE_S).pixels for _ in range(3 * BUFFERS)]
+        seen = [pixels.copy() for pixels in kept]
+        for _ in range(3 * BUFFERS):
+            camera.read(PATIENCE_S)
+        assert all(np.array_equal(*pair) for pair in zip(kept, seen, strict=True))
+        assert len({int(pixels[0, 0, 2]) for pixels in kept}) == len(kept)
+        sensor.sleep()
+        wait_until(lambda: sensor.queued == BUFFERS - LENT)
+
+
+def test_a_part_of_a_picture_keeps_its_buffer(camera, sensor):
+    with camera:
+        part = camera.read(PATIENCE_S).pixels[10:20, ::2][1:]
+        seen = part.copy()
+        for _ in range(3 * BUFFERS):
+            camera.read(PATIENCE_S)
+        assert np.array_equal(part, seen)
+
+
+def test_buffers_come_back_once_nobody_has_their_pictures(camera, sensor):
+    with camera:
+        kept = [camera.read(PATIENCE_S) for _ in range(BUFFERS)]
+        threading.Thread(target=kept.clear).start()
+        wait_until(lambda: not kept)
+        camera.read(PATIENCE_S)
+        sensor.sleep()
+        wait_until(lambda: sensor.queued == BUFFERS - 1)
+
+
+def test_a_buffer_that_is_not_taken_back_is_an_error_and_the_camera_opens_again(camera, sensor):
+    with camera:
+        camera.read(PATIENCE_S)
+        sensor.refuse.add("queue_request")
+        with pytest.raises(CameraError, match="does not take its buffer back"):
+            camera.read(PATIENCE_S)
+        sensor.refuse.clear()
+    with camera:
+        assert camera.read(PATIENCE_S).index == 0
+
+
+def test_the_memory_of_pictures_goes_with_the_last_of_them(camera):
+    with camera:
+        kept = [camera.read(PATIENCE_S) for _ in range(LENT)]
+        memory = [weakref.ref(each) for each in camera._device.allocator.mapped_buffers.values()]
+    assert sum(each() is not None for each in memory) >= LENT
+    kept.clear()
+    gc.collect()
+    assert not any(each() for each in memory)
+
+
+def test_a_small_picture_of_the_same_moment_comes_with_each_frame(sensor):
+    with camera_from_uri(f"{URI}&lores=36x24") as camera:
+        frames = [camera.read(PATIENCE_S) for _ in range(2 * BUFFERS)]
+    assert {frame.small.shape for frame in frames} == {(24, 36)}
+    assert all((frame.small == 50 + frame.pixels[0, 0, 2]).all() for frame in frames)
+
+
+def test_without_lores_there_is_no_small_picture(camera):
+    with camera:
+        assert camera.read(PATIENCE_S).small is None
 
 
 def test_exposure_gain_white_balance_and_rate_are_locked(camera, sensor):
@@ -110,7 +196,7 @@ def test_reading_does_not_starve_the_camera(camera, sensor):
     with camera:
         indices = [camera.read(PATIENCE_S).index for _ in range(5 * BUFFERS)]
         sensor.sleep()
-        wait_until(lambda: sensor.queued == BUFFERS)
+        wait_until(lambda: sensor.queued == BUFFERS - 1)  # the last one's comes back with the next read
     assert indices == list(range(5 * BUFFERS))
 
 
@@ -137,7 +223,7 @@ def test_captures_given_up_do_not_starve_the_camera_when_it_wakes(camera, sensor
         for _ in range(3 * BUFFERS):
             assert camera.read(PATIENCE_S)
         sensor.sleep()
-        wait_until(lambda: sensor.queued == BUFFERS)
+        wait_until(lambda: sensor.queued == BUFFERS - 1)
 
 
 def test_a_frame_that_came_after_its_read_gave_up_is_not_handed_out_later(camera, sensor):
@@ -249,7 +335,7 @@ def test_a_hanging_camera_closes_and_opens_again(camera, sensor):
 def test_looked_after_it_is_opened_anew(camera, sensor):
     with WatchedCamera(camera, Patience(timeout_s=0.2, backoff_s=0.01, backoff_max_s=0.01)) as watched:
         watched._fitness = SimpleNamespace(fault=lambda frame: "")  # the double's frames are dark, and all alike
-        assert watched.read(PATIENCE_S).pixels.shape == (60, 100, 3)
+        assert watched.read(PATIENCE_S).pixels.shape == (60, 128, 3)
         sensor.sleep()
         wait_until_error(watched, "no frame within")
         sensor.wake()

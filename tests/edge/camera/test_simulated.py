@@ -78,6 +78,12 @@ def two(camera):
         return camera.read(PATIENCE_S), camera.read(PATIENCE_S)
 
 
+def test_a_small_picture_is_the_means_of_the_large_one_in_grey(simulated):
+    with simulated("&lores=20x16") as camera:
+        frame = camera.read(PATIENCE_S)
+    assert np.array_equal(frame.small, frame.pixels if frame.pixels.ndim == 2 else frame.pixels[..., 0])
+
+
 def test_a_repeated_frame_has_the_old_time(simulated):
     good, bad = two(simulated("&fault=repeat&after=1"))
     assert (good.monotonic_ns, good.captured_ns) == (bad.monotonic_ns, bad.captured_ns)

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from edge.camera import FileCamera, Picamera2Camera, camera_from_uri
-from edge.camera.picamera2 import SensorSettings
+from edge.camera.sensor_settings import SensorSettings
 from edge.camera.uri import CameraUri
 from edge.errors import ConfigError
 
@@ -16,8 +16,8 @@ def test_a_uri_names_its_camera():
 
 
 def test_sensor_settings_are_read_with_their_units():
-    uri = CameraUri("picamera2://0?width=640&height=480&exposure_us=5000&gain=2.5&rate=60")
-    assert SensorSettings.from_uri(uri) == SensorSettings(640, 480, 5000, 2.5, 60.0)
+    uri = CameraUri("picamera2://0?width=640&height=480&exposure_us=5000&gain=2.5&rate=60&lores=160x120")
+    assert SensorSettings.from_uri(uri) == SensorSettings(640, 480, 5000, 2.5, 60.0, (160, 120))
     assert SensorSettings.from_uri(CameraUri("picamera2://0")) == SensorSettings()
 
 
@@ -48,6 +48,10 @@ def test_sensor_settings_are_read_with_their_units():
         ("picamera2://0?width=641", "width=641", "even"),
         ("picamera2://0?width=0", "width=0", "16 to 16384"),
         ("picamera2://0?width=640.5", "width=640.5", "whole number"),
+        ("picamera2://0?lores=160", "lores=160", "as 160x120"),
+        ("picamera2://0?lores=8x120", "lores=8x120", "16 to 16384"),
+        ("picamera2://0?lores=161x120", "lores=161x120", "even, and 1280x960 at most"),
+        ("picamera2://0?width=640&lores=642x480", "lores=642x480", "even, and 640x960 at most"),
         ("picamera2://0?gain=2", "gain", "exposure_us"),
         ("picamera2://0?exposure_us=0", "exposure_us=0", "1 to 10000000"),
         ("picamera2://0?exposure_us=40000", "exposure_us", "at most 33333"),

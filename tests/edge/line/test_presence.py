@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -47,6 +49,11 @@ def test_colour_is_seen_too():
     plain = Frame(np.dstack([frame().pixels] * 3), 0, 0, 0)
     assert not any(presence.arrived(plain) for _ in range(LEARN))
     assert presence.arrived(Frame(np.dstack([frame(50).pixels] * 3), 0, 0, 0))
+
+
+def test_where_a_camera_gives_a_small_picture_that_is_looked_at(presence):
+    views = [replace(frame(), small=frame(part, shape=(120, 160)).pixels) for part in [None] * (LEARN + 1) + [0, 40]]
+    assert [presence.arrived(view) for view in views] == [False] * (LEARN + 1) + [True, False]
 
 
 def test_what_never_goes_is_told(presence):
