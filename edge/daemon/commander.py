@@ -180,6 +180,7 @@ class Commander:
             "quality": now.quality and msgspec.to_builtins(now.quality),
             "warnings": now.warnings,
             "faults": now.faults,
+            "since_ns": now.since_ns,
             "shadow": self._shadow and self._shadow.told(),
             "reasons": self._reasons,
             "held": self._decider.held(),

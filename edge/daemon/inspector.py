@@ -72,7 +72,9 @@ class Inspector:
             while not self._life.ending.is_set():
                 self._life.progress(self.name)
                 self._between_parts()
-                self._life.show_trouble(self._camera.check() or self.blocked, self._at_work)
+                trouble = self._camera.check()
+                self._life.fault("camera", trouble)
+                self._life.show_trouble(trouble or self.blocked, self._at_work)
                 if not self._free_run:
                     self._serve_trigger()
                 elif self.blocked:

@@ -8,6 +8,7 @@ from edge.contract.types import Verdict
 from edge.station.live import Freshness, Shown
 from edge.station.looks import shape
 from edge.station.shift import Tally
+from edge.station.span import written
 from edge.station.words import Words
 from edge.wire.messages import ResultHeader
 
@@ -94,11 +95,12 @@ def condition(say: Words, shown: Shown) -> str:
 
 
 def notices(say: Words, shown: Shown) -> str:
-    """Faults and warnings: what they mean, and what the station says of them in its own words."""
+    """Faults and warnings: what they mean, since when, and what the station says of them in its own words."""
     told = ""
     for each in shown.notices[:MOST_NOTICES]:
         title = say.texts.get(f"notice.{each.name}", say("notice.other"))
-        told += f'<div class="notice"><em>!</em><div><b>{title}</b><span>{escape(each.text)}</span></div></div>'
+        since = f"<i>{say('notice.since', time=written(each.since_ns))}</i>" if each.since_ns else ""
+        told += f'<div class="notice"><em>!</em><div><b>{title}</b>{since}<span>{escape(each.text)}</span></div></div>'
     more = len(shown.notices) - MOST_NOTICES
     return told + (f'<div class="notice more">{say("notice.more", count=more)}</div>' if more > 0 else "")
 

@@ -58,6 +58,8 @@ class StatusAnswer(msgspec.Struct, frozen=True):
     thresholds: Thresholds | None = None
     """Those that apply now."""
     held: list[HeldAnswer] = []
+    since_ns: dict[str, int] = {}
+    """When each of the faults and warnings was raised, Unix."""
 
 
 class StateAnswer(msgspec.Struct, frozen=True):
