@@ -13,7 +13,7 @@ from edge.camera import Camera
 from edge.contract.bundle import Bundle
 from edge.contract.events import ChangeoverEvent, Event, InterlockEvent, Occasion, ThresholdsEvent
 from edge.contract.recipe import Recipe
-from edge.contract.types import Inspection, Label, State
+from edge.contract.types import Frame, Inspection, Label, State
 from edge.daemon.guard import Guard
 from edge.daemon.interlock import Interlock
 from edge.daemon.life import Life
@@ -208,6 +208,11 @@ class Inspector:
             self._hand_on(change)
             self._show_guard()
         return event
+
+    def newest_frame(self) -> Frame | None:
+        """What the camera sees, or saw last where frames are parts. Of the line thread, between two parts."""
+        reads = self.enabled.is_set() and (self._presence or (self._free_run and not self.blocked))
+        return self._frames.newest(fresh=self._camera.live and not reads)
 
     @property
     def _at_work(self) -> State:

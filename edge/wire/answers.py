@@ -12,6 +12,7 @@ from edge.contract.reasons import Reasons
 from edge.contract.types import State, Verdict
 from edge.errors import WireError
 from edge.wire.messages import Count, DecidedFact, ResultHeader
+from edge.wire.present import PRESENT_ANSWERS
 from edge.wire.queries import LOOK_BACK_ANSWERS
 
 
@@ -193,6 +194,7 @@ ANSWERS: dict[str, type[msgspec.Struct]] = {
     "decisions": DecisionsAnswer,
     "replay": ReplayAnswer,
     **LOOK_BACK_ANSWERS,
+    **PRESENT_ANSWERS,
 }
 """By the command's name."""
 
