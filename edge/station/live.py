@@ -75,6 +75,8 @@ class Shown:
     part: Part | None
     age_s: float | None
     station: str
+    bundle: str
+    """Digest of the one that judges now, empty where that is not known."""
     condition: Condition
     troubled: bool
     notices: tuple[Notice, ...]
@@ -136,6 +138,7 @@ class Live:
         return Shown(
             freshness, part, age,
             station=header.station if header else "",
+            bundle=header.bundle if header else "",
             condition=self._condition(freshness, now),
             troubled=freshness is Freshness.LOST or (header is not None and header.state is State.ERROR),
             notices=notices,

@@ -17,8 +17,8 @@ from edge.wire.commands import CommandServer
 from edge.wire.guard import NEEDED, Guard, introduce
 from edge.wire.keys import WireKey
 from edge.wire.messages import Counters, Topic
-from edge.wire.publisher import Publisher
 from edge.wire.present import FetchFrame, Recipes
+from edge.wire.publisher import Publisher
 from edge.wire.queries import FetchImage, Find, History, TakeSurvey
 from edge.wire.requests import (
     COMMANDS,
