@@ -211,8 +211,8 @@ class Inspector:
 
     def newest_frame(self) -> Frame | None:
         """What the camera sees, or saw last where frames are parts. Of the line thread, between two parts."""
-        reads = self.enabled.is_set() and (self._presence or (self._free_run and not self.blocked))
-        return self._frames.newest(fresh=self._camera.live and not reads)
+        for_parts = self.enabled.is_set() and (self._presence or (self._free_run and not self.blocked))
+        return self._frames.newest(fresh=self._camera.live and not for_parts and not self._triggers.waiting)
 
     @property
     def _at_work(self) -> State:

@@ -66,7 +66,8 @@ class PartFrames:
         """
         if fresh:
             with suppress(CameraError):
-                self._seen, self._spare = self._camera.read(0.0) or self._seen, True
+                if frame := self._camera.read(0.0):
+                    self._seen, self._spare = frame, True
         return self._seen
 
     def next(self, count: int) -> list[Frame]:
