@@ -49,6 +49,7 @@ from edge.wire.answers import (
 )
 from edge.wire.keys import ClientKeys
 from edge.wire.messages import Message, ResultMessage, StateMessage, Topic, decode_message
+from edge.wire.present import FetchFrame, FrameAnswer, Recipes, RecipesAnswer
 from edge.wire.queries import (
     FetchImage,
     Find,
@@ -231,6 +232,14 @@ class AsyncStation:
     async def image(self, inspection: str, size: Literal["thumbnail", "full"] = "full") -> ImageAnswer:
         """See `Station.image`."""
         return read_answer(await self.request(FetchImage(inspection, size), timeout_s=QUERY_TIMEOUT_S), ImageAnswer)
+
+    async def recipes(self) -> RecipesAnswer:
+        """See `Station.recipes`."""
+        return read_answer(await self.request(Recipes()), RecipesAnswer)
+
+    async def frame(self) -> FrameAnswer:
+        """See `Station.frame`."""
+        return read_answer(await self.request(FetchFrame(), timeout_s=QUERY_TIMEOUT_S), FrameAnswer)
 
     async def survey(self, asked: TakeSurvey) -> Survey:
         """See `Station.survey`."""

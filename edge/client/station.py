@@ -47,6 +47,7 @@ from edge.wire.answers import (
 )
 from edge.wire.keys import ClientKeys
 from edge.wire.messages import Message, ResultMessage, StateMessage, Topic, decode_message
+from edge.wire.present import FetchFrame, FrameAnswer, Recipes, RecipesAnswer
 from edge.wire.queries import (
     FetchImage,
     Find,
@@ -252,6 +253,14 @@ class Station(Closing):
     def image(self, inspection: str, size: Literal["thumbnail", "full"] = "full") -> ImageAnswer:
         """The frame of an inspection; refused where the journal has none."""
         return read_answer(self.request(FetchImage(inspection, size), timeout_s=QUERY_TIMEOUT_S), ImageAnswer)
+
+    def recipes(self) -> RecipesAnswer:
+        """The recipes that there are to change over to, and the one in use."""
+        return read_answer(self.request(Recipes()), RecipesAnswer)
+
+    def frame(self) -> FrameAnswer:
+        """The newest frame that the camera gave, with a part inspected in it or not; refused before the first."""
+        return read_answer(self.request(FetchFrame(), timeout_s=QUERY_TIMEOUT_S), FrameAnswer)
 
     def survey(self, asked: TakeSurvey) -> Survey:
         """What the inspections of a span say together."""

@@ -134,4 +134,43 @@ class JudgeEvent(msgspec.Struct, frozen=True, tag_field="kind", tag="judge"):
         return f"{self.name}: {self.text}"
 
 
-Event = InterlockEvent | ChangeoverEvent | JudgeEvent | ThresholdsEvent | PauseEvent | ProtectEvent
+class AlarmEvent(msgspec.Struct, frozen=True, kw_only=True, tag_field="kind"):
+    """Something was `raised` under this name, or is over: with an event of its own, or with its boot."""
+
+    name: str
+    text: str
+    """For people; of what is over, the last that was said."""
+    raised: bool
+    since_ns: int
+    """When it began, Unix in nanoseconds; of what is over, too."""
+    bundle: str
+    """Digest of the one that judges."""
+
+    def __post_init__(self) -> None:
+        msgspec.structs.force_setattr(self, "text", plain(self.text))
+
+    def __str__(self) -> str:
+        """For people."""
+        return f"{self.name}: {self.text if self.raised else 'over'}"
+
+
+class FaultEvent(AlarmEvent, frozen=True, kw_only=True, tag="fault"):
+    """Something is wrong: the camera, the signal, the disk, a bundle."""
+
+
+class DriftEvent(AlarmEvent, frozen=True, kw_only=True, tag="drift"):
+    """Images or results are not as usual: brightness, focus, clipped; ng_rate, score_drift, map_drift."""
+
+
+Alarm = FaultEvent | DriftEvent
+Event = InterlockEvent | ChangeoverEvent | JudgeEvent | ThresholdsEvent | PauseEvent | ProtectEvent | Alarm
+
+
+class OtherEvent(msgspec.Struct, frozen=True):
+    """An event of a newer okng: of a kind that this one does not know."""
+
+    kind: str
+
+    def __str__(self) -> str:
+        """For people."""
+        return f"{self.kind}: an event that this okng does not know"

@@ -42,3 +42,5 @@ class Point(msgspec.Struct, frozen=True, kw_only=True):
     """From frame to verdict."""
     alarms: dict[str, str]
     """By name, for people; those that are over are gone."""
+    since_ns: dict[str, int] = {}
+    """When each alarm was raised: Unix time of the last trigger of its group."""

@@ -22,11 +22,13 @@ class Watch(msgspec.Struct):
     text: str = ""
     """Why, for people; empty while there is no alarm."""
     calm: int = 0
+    since_ns: int = 0
+    """When it was raised, Unix in nanoseconds."""
 
-    def see(self, bad: str, good: bool) -> None:
+    def see(self, bad: str, good: bool, at_ns: int) -> None:
         """A new point: `bad` says what is wrong with it, if anything; `good` that it is well within what it should."""
         self.calm = self.calm + 1 if good and not bad else 0
         if bad:
-            self.text = bad
+            self.text, self.since_ns = bad, self.since_ns if self.text else at_ns
         elif self.calm >= CALM:
             self.text = ""

@@ -84,6 +84,7 @@ class ProcessControl:
             cycle_ms=spread(group.cycles_ms),
             judging_ms=spread(group.judging_ms),
             alarms={name: watch.text for name, watch in memory.watches.items() if watch.text},
+            since_ns={name: watch.since_ns for name, watch in memory.watches.items() if watch.text},
         )
         return memory.point
 
@@ -105,7 +106,7 @@ class ProcessControl:
             self._see(name, text, drift < DRIFT, drift < NO_DRIFT)
 
     def _see(self, name: str, text: str, fair: bool, good: bool) -> None:
-        self.memory.watches.setdefault(name, Watch()).see("" if fair else text, good)
+        self.memory.watches.setdefault(name, Watch()).see("" if fair else text, good, self.memory.group.ended_ns)
 
 
 def _ng_rate(group: Group) -> float | None:

@@ -16,7 +16,8 @@ from edge.contract.bundle import Bundle
 from edge.contract.cam import Thresholds
 from edge.contract.reasons import Reasons
 from edge.contract.triggers import Untaken
-from edge.contract.types import Inspection, Label, State
+from edge.contract.types import Frame, Inspection, Label, State
+from edge.daemon import present
 from edge.daemon.activator import Activator, Answer
 from edge.daemon.deciding import Decider
 from edge.daemon.inspector import Inspector
@@ -29,11 +30,12 @@ from edge.daemon.recovery import replay, waiting
 from edge.daemon.shadow import Shadow
 from edge.daemon.thresholds import NewThresholds, as_last_set
 from edge.errors import BundleError, ConfigError, DecidedMeanwhile, JournalError, OkngError, UsageError
-from edge.inspection.recipes import read_recipe, recipe_file
+from edge.inspection.recipes import read_recipe, recipe_file, recipe_names
 from edge.inspection.triggers import Triggers
 from edge.journal.journal import Journal
 from edge.wire.answers import ReplayAnswer, WaitingAnswer
 from edge.wire.commands import CommandServer
+from edge.wire.present import FetchFrame, Recipes
 from edge.wire.queries import FetchImage, Find, History, TakeSurvey
 from edge.wire.requests import (
     Changeover,
@@ -93,7 +95,7 @@ class Commander:
         self._decider, self._pause = decider, pause
         self._thresholds: tuple[Request, NewThresholds] | None = None
         """On their way to the line thread: no other bundle takes over meanwhile."""
-        self._orders: list[tuple[Request, Future[dict[str, Any]]]] = []
+        self._orders: list[tuple[Request, Future[dict[str, Any]] | Future[Frame | None]]] = []
         """What the line thread was asked to do, and has not said yet what came of it."""
         self._queries = Queries(server, journal.folder)
         self._began = time.monotonic()
@@ -132,6 +134,8 @@ class Commander:
                     self._orders.append((request, self._inspector.order(lambda: self._show_golden(label))))
                 case History() | Find() | FetchImage() | TakeSurvey():
                     self._queries.ask(request)
+                case FetchFrame():
+                    self._orders.append((request, self._inspector.order(self._inspector.newest_frame)))
                 case _:
                     self._server.reply(request, self._carry_out(request))
         except Refused as error:
@@ -144,6 +148,8 @@ class Commander:
         match request.command:
             case Status():
                 return self._status()
+            case Recipes():
+                return {"recipes": recipe_names(self._recipes), "recipe": self._recipe_name}
             case Start():
                 return self._start()
             case Stop():
@@ -170,7 +176,7 @@ class Commander:
             "boot": self._journal.boot_id,
             "okng": __version__,
             **_facts(self._activator.bundle),
-            "recipe": recipe.name if (recipe := self._inspector.recipe) else "",
+            "recipe": self._recipe_name,
             "state": now.state,
             "reason": now.reason,
             "ended": now.ended,
@@ -181,12 +187,18 @@ class Commander:
             "quality": now.quality and msgspec.to_builtins(now.quality),
             "warnings": now.warnings,
             "faults": now.faults,
+            "since_ns": now.since_ns,
             "shadow": self._shadow and self._shadow.told(),
             "reasons": self._reasons,
             "held": self._decider.held(),
             "thresholds": self._thresholds_now(),
             "uptime_s": round(time.monotonic() - self._began, 1),
         }
+
+    @property
+    def _recipe_name(self) -> str:
+        recipe = self._inspector.recipe
+        return recipe.name if recipe else ""
 
     def _thresholds_now(self) -> Thresholds:
         card, recipe = self._activator.bundle.card, self._inspector.recipe
@@ -257,8 +269,7 @@ class Commander:
         if (found := change.found) and not found.passed:
             self._server.refuse(request, ErrorCode.BAD_RECIPE, f"all stays as it was: {found.reason}")
             return
-        recipe = self._inspector.recipe
-        self._server.reply(request, {"recipe": recipe.name if recipe else "", "thresholds": self._thresholds_now()})
+        self._server.reply(request, {"recipe": self._recipe_name, "thresholds": self._thresholds_now()})
 
     def _change_bundle(self, request: Request, command: Load | Rollback) -> None:
         """Begins; the answer comes when the bundle judges, or is refused."""
@@ -275,7 +286,7 @@ class Commander:
             raise Refused(ErrorCode.REFUSED, str(error)) from None
 
     def _serve_plc(self, plc: PlcRecipes) -> None:
-        plc.show(recipe.name if (recipe := self._inspector.recipe) else "")
+        plc.show(self._recipe_name)
         if name := plc.wanted():
             try:
                 self._change_over(name, partial(plc.answer, name))
@@ -330,9 +341,19 @@ class Commander:
             self._orders.remove(order)
             request, future = order
             try:
-                self._server.reply(request, future.result())
+                found = future.result()
             except InFlightError:
                 self._server.refuse(request, ErrorCode.BUSY, IN_FLIGHT)
+            else:
+                self._answer_order(request, found)
+
+    def _answer_order(self, request: Request, found: dict[str, Any] | Frame | None) -> None:
+        if found is None:
+            self._server.refuse(request, ErrorCode.WRONG_STATE, "the camera has given no picture yet")
+        elif isinstance(found, Frame):
+            self._queries.work(request, partial(present.frame, found))
+        else:
+            self._server.reply(request, found)
 
     def _about(self, command: Decide | Undo | Protect | Decisions, request_id: str) -> dict[str, Any]:
         """What is said or asked of one inspection."""

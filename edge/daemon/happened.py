@@ -10,6 +10,7 @@ from edge.contract.events import Event, JudgeEvent, JudgeNews
 from edge.daemon.life import Life
 from edge.errors import JournalError
 from edge.journal.journal import Journal
+from edge.wire.publisher import Publisher
 
 log = logging.getLogger(__name__)
 
@@ -28,6 +29,16 @@ def tell(journal: Journal, life: Life, event: JudgeEvent, level: int = logging.I
         life.events.put(journal.note(event))
     except JournalError as error:
         log.error("%s is not in the journal: %s", event.name, error)
+
+
+def announce(journal: Journal, publisher: Publisher, event: Event) -> None:
+    """Of the record thread: on the disk, then published; what cannot be written is not published either."""
+    try:
+        noted = journal.note(event)
+    except JournalError as error:
+        log.error("%s: not in the journal: %s", event, error)
+    else:
+        publisher.event(event, noted.happened_ns, bundle=event.bundle)
 
 
 class DelegateWatch:

@@ -15,7 +15,7 @@ from edge.contract.bundle import Bundle
 from edge.contract.events import ChangeoverEvent, Event, InterlockEvent, Occasion, ThresholdsEvent
 from edge.contract.recipe import Recipe
 from edge.contract.triggers import PassedOver, Untaken
-from edge.contract.types import Inspection, Label, State
+from edge.contract.types import Frame, Inspection, Label, State
 from edge.daemon.guard import Guard
 from edge.daemon.interlock import Interlock
 from edge.daemon.life import Life
@@ -75,7 +75,9 @@ class Inspector:
             while not self._life.ending.is_set():
                 self._life.progress(self.name)
                 self._between_parts()
-                self._life.show_trouble(self._camera.check() or self.blocked, self._at_work)
+                trouble = self._camera.check()
+                self._life.fault("camera", trouble)
+                self._life.show_trouble(trouble or self.blocked, self._at_work)
                 if not self._free_run:
                     self._serve_trigger()
                 elif self.blocked:
@@ -210,6 +212,11 @@ class Inspector:
             self._hand_on(change)
             self._show_guard()
         return event
+
+    def newest_frame(self) -> Frame | None:
+        """What the camera sees, or saw last where frames are parts. Of the line thread, between two parts."""
+        for_parts = self.enabled.is_set() and (self._presence or (self._free_run and not self.blocked))
+        return self._frames.newest(fresh=self._camera.live and not for_parts and not self._triggers.waiting)
 
     @property
     def _at_work(self) -> State:

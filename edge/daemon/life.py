@@ -9,9 +9,11 @@ import time
 from collections import Counter
 from dataclasses import dataclass
 
+from edge.contract.events import Alarm, DriftEvent, FaultEvent
 from edge.contract.quality import Quality
 from edge.contract.triggers import PassedOver
 from edge.contract.types import Inspection, State, Verdict
+from edge.daemon.standing import Standing
 from edge.journal.log import Noted
 from edge.wire.messages import DecidedFact
 
@@ -39,6 +41,8 @@ class Condition:
     """What has drifted in the images, in words."""
     faults: dict[str, str]
     """What is wrong though the station goes on, by name, for people."""
+    since_ns: dict[str, int]
+    """When each fault and warning was raised, Unix in nanoseconds."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,14 +65,16 @@ class Life:
         self._triggers, self._results = 0, Counter[Verdict]()
         self._untaken = Counter[str]()
         self._quality: Quality | None = None
-        self._warnings: dict[str, str] = {}
-        self._faults: dict[str, str] = {}
+        self._warnings, self._alarms = Standing(DriftEvent), Standing(DriftEvent)
+        self._faults = Standing(FaultEvent)
         self._progress: dict[str, float] = {}
         self._error: BaseException | None = None
         self.stuck: set[str] = set()
         """Threads that will not end."""
         self.events: queue.SimpleQueue[Noted] = queue.SimpleQueue()
         """What happened, is in the journal, and is to be published."""
+        self.alarms: queue.SimpleQueue[Alarm] = queue.SimpleQueue()
+        """What was raised or is over, to be journaled and published."""
         self.decisions: queue.SimpleQueue[DecisionNews] = queue.SimpleQueue()
         """What operators decided, is in the journal, and is to be published."""
         self.passed: queue.SimpleQueue[PassedOver] = queue.SimpleQueue()
@@ -106,7 +112,8 @@ class Life:
         with self._guard:
             return Condition(
                 self._state, self._reason, self._ended, self._triggers, dict(self._untaken), dict(self._results),
-                self._quality, self._warnings, dict(self._faults),
+                self._quality, dict(self._warnings.texts), dict(self._faults.texts),
+                self._faults.since_ns | self._warnings.since_ns,
             )  # fmt: skip
 
     @property
@@ -117,14 +124,11 @@ class Life:
     def fault(self, name: str, text: str) -> None:
         """Something is wrong though the station goes on, and this is what; an empty text says that it is over."""
         with self._guard:
-            if self._faults.get(name, "") == text:
+            if self._faults.texts.get(name, "") == text:
                 return
-            if text:
-                self._faults[name] = text
-                log.error("%s: %s", name, text, extra={"fields": {"fault": name}})
-            else:
-                del self._faults[name]
-                log.info("%s: over", name, extra={"fields": {"fault": name}})
+            self._tell(self._faults.put(name, text))
+        level, said = (logging.ERROR, text) if text else (logging.INFO, "over")
+        log.log(level, "%s: %s", name, said, extra={"fields": {"fault": name}})
         self.changed.set()
 
     def count_trigger(self) -> None:
@@ -147,13 +151,30 @@ class Life:
     def show_quality(self, quality: Quality | None, warnings: dict[str, str]) -> None:
         """What the images are like, and what of it has drifted."""
         with self._guard:
-            before, self._quality, self._warnings = self._warnings, quality, warnings
-        for name in warnings.keys() - before.keys():
-            log.warning("%s: %s", name, warnings[name])
-        for name in before.keys() - warnings.keys():
-            log.info("%s: as it should be again", name)
-        if before.keys() != warnings.keys():
+            self._quality = quality
+            changed = self._show(self._warnings, warnings, {})
+        if changed:
             self.changed.set()
+
+    def show_alarms(self, alarms: dict[str, str], since_ns: dict[str, int]) -> None:
+        """What process control finds out of the usual, by name, and since when."""
+        with self._guard:
+            self._show(self._alarms, alarms, since_ns)
+
+    def _show(self, standing: Standing, texts: dict[str, str], since_ns: dict[str, int]) -> bool:
+        """Whether any was raised or is over."""
+        over = standing.texts.keys() - texts.keys()
+        put = {name: standing.put(name, text, since_ns.get(name)) for name, text in texts.items()}
+        put |= {name: standing.put(name, "") for name in over}
+        for event in put.values():
+            if event:
+                log.log(logging.WARNING if event.raised else logging.INFO, "%s", event)
+            self._tell(event)
+        return any(put.values())
+
+    def _tell(self, event: Alarm | None) -> None:
+        if event:
+            self.alarms.put(event)
 
     def fail(self, error: BaseException, stuck: str = "") -> None:
         """The daemon cannot go on; the first reason counts. `stuck` names a thread that will not end."""

@@ -83,12 +83,18 @@ def image(reader: PastReader, asked: FetchImage) -> ImageAnswer:
     if asked.size == "full" and len(data) <= LARGEST_IMAGE:
         encoding = "png" if str(row.image_path).endswith(ImageFormat.PNG.suffix) else "jpeg"
         return ImageAnswer(encoding, height, width, True, data)
-    longest = THUMBNAIL_PX if asked.size == "thumbnail" else max(height, width)
+    shown, smaller = as_jpeg(pixels, THUMBNAIL_PX if asked.size == "thumbnail" else None)
+    return ImageAnswer("jpeg", shown.shape[0], shown.shape[1], False, smaller)
+
+
+def as_jpeg(pixels: Pixels, longest: int | None = None) -> tuple[Pixels, bytes]:
+    """What fits into an answer, no side longer than `longest`: its pixels, and the file."""
+    longest = longest or max(pixels.shape[:2])
     while True:
         shown = _within(pixels, longest)
-        smaller = encode_image(shown, ImageFormat.JPEG)
-        if len(smaller) <= LARGEST_IMAGE:
-            return ImageAnswer("jpeg", shown.shape[0], shown.shape[1], False, smaller)
+        data = encode_image(shown, ImageFormat.JPEG)
+        if len(data) <= LARGEST_IMAGE:
+            return shown, data
         longest //= 2
 
 

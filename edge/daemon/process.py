@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import time
 from collections.abc import Iterable, Sequence
 
@@ -13,8 +12,6 @@ from edge.control.control import GROUP, ProcessControl
 from edge.control.memory import decode_memory, encode_memory
 from edge.journal.journal import Journal
 from edge.wire.publisher import Publisher
-
-log = logging.getLogger(__name__)
 
 AGAIN_S = 60.0
 """After so long the last point is published again, for whoever joined meanwhile."""
@@ -27,7 +24,6 @@ class Process:
 
     def __init__(self, journal: Journal, publisher: Publisher, bundle: Bundle, recipe: str = "") -> None:
         self._journal, self._publisher = journal, publisher
-        self._alarms: dict[str, str] = {}
         self.use(bundle, recipe)
 
     def use(self, bundle: Bundle, recipe: str = "") -> None:
@@ -48,6 +44,12 @@ class Process:
                 points += [point] if point else []
         self._keep(points)
         self._next = 0.0
+
+    @property
+    def alarms(self) -> tuple[dict[str, str], dict[str, int]]:
+        """What is out of the usual, by name, for people; and since when, Unix in nanoseconds."""
+        point = self._control.memory.point
+        return (point.alarms, point.since_ns) if point else ({}, {})
 
     def see(self, batch: Iterable[Inspection]) -> None:
         """Inspections that are in the journal, all judged by the bundle in use."""
@@ -74,10 +76,5 @@ class Process:
         )  # fmt: skip
 
     def _publish(self, point: Point) -> None:
-        for name in point.alarms.keys() - self._alarms.keys():
-            log.warning("%s: %s", name, point.alarms[name])
-        for name in self._alarms.keys() - point.alarms.keys():
-            log.info("%s: over", name)
-        self._alarms = point.alarms
         self._publisher.statistics(point, bundle=self._bundle.digest)
         self._next = time.monotonic() + AGAIN_S

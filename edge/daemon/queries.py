@@ -1,4 +1,4 @@
-"""What asks the journal is answered in a thread of its own, over connections that only read.
+"""What takes a while to find is answered in a thread of its own; the journal is asked over connections that only read.
 
 So a long answer holds up neither the line, nor the record, nor other commands.
 """
@@ -48,11 +48,15 @@ class Queries(Closing):
         return bool(self._asked)
 
     def ask(self, request: Request) -> None:
-        """Begins; a later `answer` answers."""
+        """Asks the journal; a later `answer` answers."""
+        self.work(request, lambda: self._find(request.command))
+
+    def work(self, request: Request, find: Callable[[], msgspec.Struct]) -> None:
+        """`find` is called in that thread; a later `answer` answers what it gives."""
         if len(self._asked) >= LONGEST_QUEUE:
-            self._server.refuse(request, ErrorCode.BUSY, "too many ask the journal; ask again later")
+            self._server.refuse(request, ErrorCode.BUSY, "too many ask; ask again later")
         else:
-            self._asked.append((request, self._thread.submit(self._find, request.command)))
+            self._asked.append((request, self._thread.submit(lambda: msgspec.structs.asdict(find()))))
 
     def answer(self) -> None:
         """Answers those whose answer is there."""
@@ -80,10 +84,10 @@ class Queries(Closing):
             log.error("%s", error)
             self._server.refuse(request, ErrorCode.INTERNAL, str(error))
         except Exception as error:  # whatever it is, a station does not end because somebody looked back
-            log.error("%s: no answer from the journal", type(request.command).__name__, exc_info=error)
-            self._server.refuse(request, ErrorCode.INTERNAL, f"the journal gave no answer: {error}")
+            log.error("%s: no answer", type(request.command).__name__, exc_info=error)
+            self._server.refuse(request, ErrorCode.INTERNAL, f"there is no answer: {error}")
 
-    def _find(self, query: object) -> dict[str, Any]:
+    def _find(self, query: object) -> msgspec.Struct:
         """Over a new connection: a damaged database may have been replaced meanwhile."""
         with PastReader(self._folder) as self._reader:
-            return msgspec.structs.asdict(_ANSWERS[type(query)](self._reader, query))
+            return _ANSWERS[type(query)](self._reader, query)

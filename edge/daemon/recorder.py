@@ -15,6 +15,7 @@ from edge.contract.events import ChangeoverEvent, Event
 from edge.contract.preprocess import Region
 from edge.contract.reading import Reading
 from edge.contract.types import Inspection
+from edge.daemon.happened import announce
 from edge.daemon.life import Life
 from edge.daemon.process import Process
 from edge.daemon.quality import QualityWatch, measure_quality
@@ -57,6 +58,7 @@ class Recorder:
         self._life, self._rule, self._publish_images = life, rule, publish_images
         self._quality, self._trial, self._shadow = quality, trial, shadow
         self._process = Process(journal, publisher, bundle, recipe)
+        life.show_alarms(*self._process.alarms)
         self._next_heartbeat = self._next_look = 0.0
 
     def run(self, source: threading.Thread) -> None:
@@ -97,6 +99,7 @@ class Recorder:
                 self._recipe = change.recipe
                 self._process.use(self._bundle, self._recipe)
             self._publisher.event(change, noted.happened_ns, bundle=self._bundle.digest)
+        self._life.show_alarms(*self._process.alarms)
         self._life.changed.set()
 
     def _keep_passed(self) -> None:
@@ -109,6 +112,9 @@ class Recorder:
         while not self._life.events.empty():
             noted = self._life.events.get()
             self._publisher.event(noted.event, noted.happened_ns, bundle=noted.event.bundle)
+        while not self._life.alarms.empty():
+            alarm = msgspec.structs.replace(self._life.alarms.get(), bundle=self._bundle.digest)
+            announce(self._journal, self._publisher, alarm)
         while not self._life.decisions.empty():
             news = self._life.decisions.get()
             self._publisher.decision(
@@ -136,6 +142,7 @@ class Recorder:
         self._publisher.state(
             now.state, bundle=self._bundle.digest, counters=counters, reason=now.reason, ended=now.ended,
             quality=now.quality, warnings=now.warnings, faults=now.faults, recipe=self._recipe,
+            since_ns=now.since_ns,
         )  # fmt: skip
         self._next_heartbeat = time.monotonic() + HEARTBEAT_S
 
@@ -167,6 +174,7 @@ class Recorder:
             if self._shadow:
                 self._shadow.offer(inspection, self._bundle.digest)
         self._process.see(inspection for inspection in batch if not inspection.golden)
+        self._life.show_alarms(*self._process.alarms)
 
     def _watch_quality(self, inspection: Inspection) -> None:
         """After all that matters more, and never part of it."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import replace
 
 from edge.camera import Camera
@@ -50,11 +51,24 @@ class PartFrames:
         self._camera, self._timeout_s, self._presence = camera, timeout_s, presence
         self._arrived, self._progress = arrived, progress
         self._seen: Frame | None = None
-        """With `presence`: the last frame."""
+        """The last frame."""
+        self._spare = False
+        """It was taken for people, and may be a part's."""
 
     def look(self) -> bool:
         """Looks at the next frame for a part; False where the source has ended. Raises CameraError."""
         return self._read(self._timeout_s) is not None
+
+    def newest(self, *, fresh: bool) -> Frame | None:
+        """The last frame that the camera gave, for people; with `fresh` also one that nobody has read yet.
+
+        It waits for none, and takes none away from a part that comes. None where there was none yet.
+        """
+        if fresh:
+            with suppress(CameraError):
+                if frame := self._camera.read(0.0):
+                    self._seen, self._spare = frame, True
+        return self._seen
 
     def next(self, count: int) -> list[Frame]:
         """The next ones, as they come; none where the source has ended. Raises CameraError."""
@@ -65,7 +79,7 @@ class PartFrames:
 
         Raises CameraError when one does not come in time.
         """
-        seen = [self._seen] if self._presence and self._seen else []
+        seen = [self._seen] if self._seen and (self._presence or self._spare) else []
         return read_part(self._camera, count, lambda: self._after(trigger, seen.pop() if seen else None))
 
     def _after(self, trigger: Trigger, frame: Frame | None) -> Frame | None:
@@ -98,6 +112,7 @@ class PartFrames:
 
     def _read(self, timeout_s: float) -> Frame | None:
         self._progress()  # a part may have many
+        self._spare = False
         self._seen = frame = self._camera.read(timeout_s)
         if frame is not None and self._presence and self._presence.arrived(frame):
             self._arrived(frame)

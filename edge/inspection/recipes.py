@@ -19,12 +19,16 @@ WHITE = 128
 """Grey level from which the ignore picture is white."""
 
 
+def recipe_names(folder: Path) -> list[str]:
+    """Those that there are, sorted; none where there is no such folder."""
+    return sorted(each.stem for each in folder.glob("*.toml") if re.match(NAME, each.stem))
+
+
 def recipe_file(folder: Path, name: str) -> Path:
     """Where the recipe of that name lies. Raises ConfigError when there is none, naming those that there are."""
     path = folder / f"{name}.toml"
     if not path.is_file():
-        known = ", ".join(sorted(each.stem for each in folder.glob("*.toml"))) or "none"
-        raise ConfigError(f"{path}: no such recipe; there are: {known}")
+        raise ConfigError(f"{path}: no such recipe; there are: {', '.join(recipe_names(folder)) or 'none'}")
     return path
 
 

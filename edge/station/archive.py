@@ -48,6 +48,16 @@ async def frame_of(station: AsyncStation, header: ResultHeader) -> ImageMessage 
     return ImageMessage(about, kept.data)
 
 
+async def frame_now(station: AsyncStation) -> ImageMessage:
+    """What the camera sees, or saw last; of no inspection. Raises WireError."""
+    found = await station.frame()
+    about = ImageHeader(
+        station="", boot="", number=1, sequence=0, captured_ns=found.captured_ns, bundle="", id="camera",
+        encoding=found.encoding, height=found.height, width=found.width,
+    )  # fmt: skip
+    return ImageMessage(about, found.data)
+
+
 async def part_of(station: AsyncStation, inspection: str) -> tuple[Part, DecidedFact | None]:
     """As Live shows one, its map and its frame; and the decision that stands."""
     found = await station.find(inspection)

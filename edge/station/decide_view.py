@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 
 from nicegui import ui
@@ -33,6 +34,7 @@ class DecideView(View):
         """Whether the list of earlier parts is shown."""
         self._asking: Decision | None = None
         """What was touched, and waits for its reason."""
+        self._kept = self._open_now()
         with ui.element("div").classes("stage"):
             self._picture = place("picture")
         with ui.element("aside"):
@@ -46,6 +48,7 @@ class DecideView(View):
         visit.on("open", Role.VIEWER, self._open)
         visit.on("queue", Role.VIEWER, self._to_queue)
         visit.on("earlier", Role.VIEWER, self._toggle)
+        visit.on("go-on", Role.VIEWER, self._go_on)
 
     def refresh(self, shown: Shown) -> None:
         """See `View`."""
@@ -66,6 +69,7 @@ class DecideView(View):
         self._controls.content = decide_panels.controls(
             say, self._case, may=may, able=able, asking=asking, earlier=self._earlier
         )
+        self._keep()
 
     def badge(self) -> str:
         """How many wait."""
@@ -141,3 +145,29 @@ class DecideView(View):
     def _toggle(self, _: Args) -> None:
         self._earlier = not self._earlier
         self.refresh(self._fresh())
+
+    def _open_now(self) -> dict[str, str]:
+        case, seen = self._case if self._asking else ("", "")
+        earlier = "yes" if self._earlier else ""
+        return {
+            "opened": self.visit.opened,
+            "earlier": earlier,
+            "asking": self._asking or "",
+            "case": case,
+            "seen": seen,
+        }
+
+    def _keep(self) -> None:
+        """The browser keeps what is open: it loads the page anew when its connection broke off."""
+        if self._kept != (kept := self._open_now()):
+            self._kept = kept
+            self._controls.client.run_javascript(f"okngKeep({json.dumps(kept)})")
+
+    def _go_on(self, args: Args) -> None:
+        """The page was loaded anew: the same is open again, and the same asked, if it still is the same part."""
+        self.visit.opened, self._earlier = args.get("opened", ""), bool(args.get("earlier"))
+        shown, asking = self._fresh(), args.get("asking", "")
+        self.refresh(shown)
+        if asking in {*Decision} and self._case[0] and (args.get("case"), args.get("seen")) == self._case:
+            self._asking, self._case_since = Decision(asking), 0.0  # it was on the screen before
+            self.refresh(shown)

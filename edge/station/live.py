@@ -7,7 +7,15 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from edge.contract.types import State
-from edge.wire.messages import ImageMessage, Message, ResultHeader, ResultMessage, StateMessage, StatisticsMessage
+from edge.wire.messages import (
+    ImageMessage,
+    Message,
+    ResultHeader,
+    ResultMessage,
+    StateHeader,
+    StateMessage,
+    StatisticsMessage,
+)
 
 SILENT_S = 3.0
 """A station says its state once a second; after so many without any word it is not there."""
@@ -40,10 +48,14 @@ class Part:
 
 @dataclass(frozen=True)
 class Notice:
-    """Something is wrong: its name, for the catalogue, and what the station says of it in its own words."""
+    """Something is wrong: its name, for the catalogue, and what the station says of it in its own words.
+
+    `since_ns` is Unix time, None where the station does not say it.
+    """
 
     name: str
     text: str
+    since_ns: int | None = None
 
 
 @dataclass(frozen=True)
@@ -63,6 +75,8 @@ class Shown:
     part: Part | None
     age_s: float | None
     station: str
+    bundle: str
+    """Digest of the one that judges now, empty where that is not known."""
     condition: Condition
     troubled: bool
     notices: tuple[Notice, ...]
@@ -80,6 +94,8 @@ class Live:
         self._heard: float | None = None
         self._state: StateMessage | None = None
         self._alarms: dict[str, str] = {}
+        self._since_ns: dict[str, int] = {}
+        """Of the alarms."""
         self._images: OrderedDict[str, ImageMessage] = OrderedDict()
         self._newest: tuple[ResultMessage, float] | None = None
         self._showing: tuple[Part, float] | None = None
@@ -93,7 +109,8 @@ class Live:
             case StateMessage():
                 self._state = message
             case StatisticsMessage():
-                self._alarms = message.header.point.alarms
+                point = message.header.point
+                self._alarms, self._since_ns = point.alarms, point.since_ns
             case ResultMessage():
                 self._promote(now, wait_s=0.0)  # no image came for the one before, and none will
                 self._newest = message, now
@@ -115,16 +132,22 @@ class Live:
         age = None if part is None else _age(part.result, now - came, wall_ns)
         header = self._state.header if self._state else None
         freshness = self._freshness(part, age, now)
-        told = {**header.faults, **header.warnings, **self._alarms} if header else {}
+        notices = self._notices(header) if header else ()
         if freshness is Freshness.LOST:
-            told = {"connection": self.trouble} if self.trouble else {}
+            notices = (Notice("connection", self.trouble),) if self.trouble else ()
         return Shown(
             freshness, part, age,
             station=header.station if header else "",
+            bundle=header.bundle if header else "",
             condition=self._condition(freshness, now),
             troubled=freshness is Freshness.LOST or (header is not None and header.state is State.ERROR),
-            notices=tuple(Notice(name, text) for name, text in told.items()),
+            notices=notices,
         )  # fmt: skip
+
+    def _notices(self, header: StateHeader) -> tuple[Notice, ...]:
+        told = {**header.faults, **header.warnings, **self._alarms}
+        since_ns = {**header.since_ns, **self._since_ns}
+        return tuple(Notice(name, text, since_ns.get(name)) for name, text in told.items())
 
     def _promote(self, now: float, wait_s: float = IMAGE_WAIT_S) -> None:
         """The newest result is shown once its image is there or has been waited for; never with another's image."""

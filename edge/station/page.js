@@ -40,7 +40,10 @@
     if (document.querySelector(`[data-go="${view}"]`)) go(view);
     const token = sessionStorage.getItem("okng-session");
     if (token) say("resume", { token });
+    const kept = sessionStorage.getItem("okng-decide");
+    if (kept) say("go-on", JSON.parse(kept));
   };
+  window.okngKeep = (kept) => sessionStorage.setItem("okng-decide", JSON.stringify(kept));
 
   function speak(language) {
     document.cookie = `okng-language=${language}; path=/; max-age=31536000; samesite=strict`;

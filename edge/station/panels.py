@@ -8,6 +8,8 @@ from edge.contract.types import Verdict
 from edge.station.live import Freshness, Shown
 from edge.station.looks import shape
 from edge.station.shift import Tally
+from edge.station.span import written
+from edge.station.told import told
 from edge.station.words import Words
 from edge.wire.messages import ResultHeader
 
@@ -41,7 +43,11 @@ def part(say: Words, header: ResultHeader | None) -> str:
     if header is None:
         return ""
     kind = f'<div class="kind">{escape(header.kind)}</div>' if header.kind else ""
-    why = f'<div class="why">{escape(header.reason)}</div>' if header.reason else ""
+    why = (
+        f'<div class="why" title="{escape(header.reason)}">{escape(told(say, header.reason))}</div>'
+        if header.reason
+        else ""
+    )
     name = escape(header.part or header.frame_name or header.id)
     named = f'<div class="part"><small>{say("live.part")}</small><b class="id" title="{name}">{name}</b>{kind}</div>'
     return named + _score(say, header) + why
@@ -86,21 +92,23 @@ def condition(say: Words, shown: Shown) -> str:
     elif shown.troubled or shown.notices:
         kind, mark = "error" if shown.troubled else "warned", "!"
     how = shown.condition
-    told = say(how.key, time=say.duration(how.silent_s)) + (f" – {how.reason}" if how.reason else "")
+    known = say(how.key, time=say.duration(how.silent_s)) + (f" – {told(say, how.reason)}" if how.reason else "")
     return (
-        f'<div class="condition {kind}"><em>{mark}</em><div><b>{escape(told)}</b>'
+        f'<div class="condition {kind}"><em>{mark}</em><div><b>{escape(known)}</b>'
         f"<span>{escape(shown.station)}</span></div></div>"
     )
 
 
 def notices(say: Words, shown: Shown) -> str:
-    """Faults and warnings: what they mean, and what the station says of them in its own words."""
-    told = ""
+    """Faults and warnings: what they mean, since when, and what the station says of them in its own words."""
+    listed = ""
     for each in shown.notices[:MOST_NOTICES]:
         title = say.texts.get(f"notice.{each.name}", say("notice.other"))
-        told += f'<div class="notice"><em>!</em><div><b>{title}</b><span>{escape(each.text)}</span></div></div>'
+        since = f"<i>{say('notice.since', time=written(each.since_ns))}</i>" if each.since_ns else ""
+        text = f'<span title="{escape(each.text)}">{escape(told(say, each.text))}</span>'
+        listed += f'<div class="notice"><em>!</em><div><b>{title}</b>{since}{text}</div></div>'
     more = len(shown.notices) - MOST_NOTICES
-    return told + (f'<div class="notice more">{say("notice.more", count=more)}</div>' if more > 0 else "")
+    return listed + (f'<div class="notice more">{say("notice.more", count=more)}</div>' if more > 0 else "")
 
 
 def age(say: Words, shown: Shown) -> str:

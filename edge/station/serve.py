@@ -14,6 +14,7 @@ from nicegui import ui
 from starlette.middleware.trustedhost import TrustedHostMiddleware
 
 from edge.contract.key_files import read_private
+from edge.daemon.systemd import Notifier
 from edge.errors import UsageError
 from edge.station.audit import Audit
 from edge.station.feed import Feed
@@ -21,6 +22,7 @@ from edge.station.page import HERE, Page, css
 from edge.station.pictures import Pictures, RegionOf
 from edge.station.sessions import Sessions
 from edge.station.visit import Visit
+from edge.station.watched import watched
 from edge.station.words import choose
 
 OURS = ("127.0.0.1", "localhost", "[::1]", "::1")
@@ -42,7 +44,7 @@ def application(feed: Feed, region_of: RegionOf, sessions: Sessions, audit: Audi
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
-        async with feed:
+        async with feed, watched(Notifier()):
             yield
 
     served = FastAPI(lifespan=lifespan, openapi_url=None)

@@ -114,18 +114,41 @@ def apply(say: Words, asked: Thresholds | None) -> str:
     return f'<button data-event="apply-limits">{say("setup.apply", values=values)}</button>'
 
 
-def changes(say: Words) -> str:
-    """Known parts, recipe and bundle."""
-    known = "".join(
+def taken(say: Words, key: str, age_s: float, *, fresh: bool) -> str:
+    """Of what the picture is, and how old; loud where it is not of now."""
+    return f'<div class="age {"live" if fresh else "past"}">{say(key, time=say.ago(age_s))}</div>'
+
+
+def known(say: Words) -> str:
+    """Known parts."""
+    shown = "".join(
         f'<button data-event="{name}">{say(f"setup.{name}")}</button>'
         for name in ("golden-ok", "golden-ng", "interlock")
     )
     return (
         f"<figure><figcaption><b>{say('setup.known')}</b><small>{say('setup.known_about')}</small></figcaption>"
-        f'<div class="controls">{known}</div></figure>'
-        f"<figure><figcaption><b>{say('setup.changeover')}</b><small>{say('setup.changeover_about')}</small></figcaption>"
+        f'<div class="controls">{shown}</div></figure>'
+    )
+
+
+def changeover(say: Words, recipes: Sequence[str], used: str) -> str:
+    """The station's recipes to choose from, first the one in use: its file may have changed."""
+    names = sorted(recipes, key=lambda name: (name != used, name))
+    choices = "".join(f'<option value="{escape(name, quote=True)}">{escape(name)}</option>' for name in names)
+    form = (
         f'<form data-submit="changeover"><label><small>{say("history.recipe")}</small>'
-        f'<input name="recipe" maxlength="40"></label><button>{say("setup.change_over")}</button></form></figure>'
+        f'<select name="recipe">{choices}</select></label><button>{say("setup.change_over")}</button></form>'
+    )
+    none = f'<p class="soft">{say("setup.no_recipes")}</p>'
+    return (
+        f"<figure><figcaption><b>{say('setup.changeover')}</b><small>{say('setup.changeover_about')}</small></figcaption>"
+        f"{form if names else none}</figure>"
+    )
+
+
+def bundle(say: Words) -> str:
+    """Another bundle, or the one before."""
+    return (
         f"<figure><figcaption><b>{say('history.bundle')}</b><small>{say('setup.bundle_about')}</small></figcaption>"
         f'<form data-submit="load"><label><small>{say("setup.path")}</small>'
         f'<input name="bundle" maxlength="1000"></label><button>{say("setup.load")}</button></form>'

@@ -17,13 +17,19 @@ from edge.contract.types import Label
 from edge.daemon.quality import measure_quality
 from edge.errors import DataError, WireError
 from edge.station import setup_panels, statistics_panels
-from edge.station.live import Part, Shown
+from edge.station.live import Shown
 from edge.station.pictures import fitted
+from edge.station.seen import FRESH_S, Seen, newer
 from edge.station.span import span_of
 from edge.station.visit import Args, View, Visit, place
 from edge.wire.allowed import Role
+from edge.wire.answers import StatusAnswer
+from edge.wire.messages import ImageMessage
+from edge.wire.present import RecipesAnswer
 from edge.wire.queries import TakeSurvey
 
+LOOK_S = 5.0
+"""How often it is asked what inspects, and what there is to change over to."""
 FOCUS_PAST = 60
 """Pictures whose focus is drawn."""
 
@@ -36,14 +42,17 @@ class SetupView(View):
     def __init__(self, visit: Visit) -> None:
         super().__init__(visit)
         say = visit.say
-        self._part: Part | None = None
+        self._seen = Seen(visit.feed.archive)
+        self._captured_ns: int | None = None
+        """When the picture that is shown was taken."""
         self._focus: deque[float] = deque(maxlen=FOCUS_PAST)
-        self._opened, self._turn = False, 0
+        self._opened, self._turn, self._next_look = False, 0, 0.0
         self._asked: Thresholds | None = None
         place("panes", setup_panels.panes(say))
         with ui.element("div").classes("pane picture-pane"):
             with ui.element("div").classes("stage"):
                 self._frame, self._age = place("frame"), place("")
+                place("held", f'<div class="age past">{say("setup.held")}</div>')
                 ui.element("canvas").props('id="okng-draw"')
             with ui.element("aside"):
                 place("tools", setup_panels.tools(say))
@@ -55,7 +64,10 @@ class SetupView(View):
             with ui.element("aside"):
                 self._apply, self._applied, self._supposed = place("controls"), place(""), place("supposed")
         with ui.element("div").classes("pane change-pane"):
-            place("changes", setup_panels.changes(say))
+            with ui.element("div").classes("changes"):
+                place("", setup_panels.known(say))
+                self._recipes = place("")
+                place("", setup_panels.bundle(say))
             with ui.element("aside"):
                 self._now, self._outcome = place("facts"), place("")
         visit.on("limits", Role.ENGINEER, self._try)
@@ -72,30 +84,32 @@ class SetupView(View):
         if not self._opened:
             self._opened = True
             background_tasks.create(self._try({"span": "week"}))
+        if time.monotonic() >= self._next_look:
+            self._next_look = time.monotonic() + LOOK_S
             background_tasks.create(self._look())
-        part = shown.part
-        if part is not None and part.image is not None and part is not self._part:
-            self._part = part
-            self._show(part)
-        if self._part is None:
+        if self._seen.due:
+            background_tasks.create(self._seen.ask())
+        image, key = newer(self._seen.image, shown.part.image if shown.part else None)
+        if image is None:
             self._frame.content = f'<div class="nothing">{self.visit.say("picture.none_yet")}</div>'
             return
-        header, say = self._part.result.header, self.visit.say
-        age_s = (time.time_ns() - (header.captured_ns or header.triggered_ns)) / 1e9
-        self._age.content = f'<div class="age">{say("live.taken", time=say.ago(age_s))}</div>'
+        if image.header.captured_ns != self._captured_ns:
+            self._captured_ns = image.header.captured_ns
+            self._show(image, shown)
+        age_s = (time.time_ns() - (image.header.captured_ns or 0)) / 1e9
+        self._age.content = setup_panels.taken(self.visit.say, key, age_s, fresh=age_s <= FRESH_S)
 
-    def _show(self, part: Part) -> None:
-        assert part.image is not None
+    def _show(self, image: ImageMessage, shown: Shown) -> None:
         try:
-            pixels = decode_image(part.image.data, part.image.header.id)
+            pixels = decode_image(image.data, image.header.id)
         except DataError:
             return
-        named = part.result.header.region
-        region = named if isinstance(named, Region) else self.visit.pictures.region_of(part.result.header.bundle)
+        named = shown.header.region if shown.header else None
+        region = named if isinstance(named, Region) else self.visit.pictures.region_of(shown.bundle)
         found = measure_quality(pixels, region or Region())
         self._focus.append(found.focus)
         say = self.visit.say
-        self._frame.content = f'<img alt="" src="data:image/jpeg;base64,{fitted(part.image)}">'
+        self._frame.content = f'<img alt="" src="data:image/jpeg;base64,{fitted(image)}">'
         self._quality.content = setup_panels.quality(say, found)
         self._histogram.content = setup_panels.histogram(say, pixels) + setup_panels.focus(say, list(self._focus))
 
@@ -181,11 +195,16 @@ class SetupView(View):
 
     async def _look(self) -> None:
         try:
-            status = await self.visit.feed.archive.ask(lambda station: station.status())
+            status, found = await self.visit.feed.archive.ask(_status_and_recipes)
         except WireError as error:
             self._now.content = statistics_panels.trouble(str(error))
         else:
             self._now.content = setup_panels.now(self.visit.say, status)
+            self._recipes.content = setup_panels.changeover(self.visit.say, found.recipes, found.recipe)
+
+
+async def _status_and_recipes(station: AsyncStation) -> tuple[StatusAnswer, RecipesAnswer]:
+    return await station.status(), await station.recipes()
 
 
 def _thresholds(args: Args) -> Thresholds | None:

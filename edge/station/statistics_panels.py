@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from datetime import datetime
 from html import escape
@@ -13,6 +14,7 @@ from edge.contract.types import Verdict
 from edge.station.charts import Plot, bars
 from edge.station.looks import shape
 from edge.station.span import SPANS, written
+from edge.station.told import told
 from edge.station.words import Words
 
 DRIFT, NO_DRIFT = 0.25, 0.1
@@ -177,8 +179,11 @@ def _spread(say: Words, name: str, each: Spread) -> str:
 def _pareto(say: Words, name: str, found: Sequence[Tally]) -> str:
     if not found:
         return f'<p class="soft">{say(f"statistics.no_{name}")}</p>'
-    rows = [(say.reason(each.name) if name == "decision_reasons" else each.name, each.count) for each in found]
-    return bars(say(f"statistics.{name}"), rows[:MOST_BARS], "fill")
+    rows = Counter[str]()
+    for each in found:  # what means the same counts together
+        words = {"decision_reasons": say.reason(each.name), "reasons": told(say, each.name)}
+        rows[words.get(name, each.name)] += each.count
+    return bars(say(f"statistics.{name}"), rows.most_common(MOST_BARS), "fill")
 
 
 def _estimates(say: Words, found: Survey) -> str:

@@ -12,6 +12,7 @@ from edge.contract.reasons import Reasons
 from edge.contract.types import State, Verdict
 from edge.errors import WireError
 from edge.wire.messages import Count, DecidedFact, ResultHeader
+from edge.wire.present import PRESENT_ANSWERS
 from edge.wire.queries import LOOK_BACK_ANSWERS
 
 
@@ -58,6 +59,8 @@ class StatusAnswer(msgspec.Struct, frozen=True):
     thresholds: Thresholds | None = None
     """Those that apply now."""
     held: list[HeldAnswer] = []
+    since_ns: dict[str, int] = {}
+    """When each of the faults and warnings was raised, Unix."""
 
 
 class StateAnswer(msgspec.Struct, frozen=True):
@@ -191,6 +194,7 @@ ANSWERS: dict[str, type[msgspec.Struct]] = {
     "decisions": DecisionsAnswer,
     "replay": ReplayAnswer,
     **LOOK_BACK_ANSWERS,
+    **PRESENT_ANSWERS,
 }
 """By the command's name."""
 

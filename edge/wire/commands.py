@@ -71,15 +71,15 @@ class CommandServer(Closing):
 
     def _admit(self, frames: Sequence[zmq.Frame]) -> Request | Refusal | None:
         """What is to be carried out, or refused; None when it was carried out before, or is just now."""
-        asked = decode_request([frame.bytes for frame in frames])
+        asked, user = decode_request([frame.bytes for frame in frames]), user_of(frames) if self._guard else ""
+        if not self._rates.allow(user.encode() or asked.route[0]):
+            return Refusal(asked.route, asked.request_id, ErrorCode.BUSY, f"more than {RATE:.0f} requests a second")
         if isinstance(asked, Refusal):
             return asked
         if self._guard:
-            asked = replace(asked, user=user_of(frames))
-            if why := self._guard.refusal(asked.user, asked.command):
+            asked = replace(asked, user=user)
+            if why := self._guard.refusal(user, asked.command):
                 return Refusal(asked.route, asked.request_id, ErrorCode.FORBIDDEN, why)
-        if not self._rates.allow(asked.user.encode() or asked.route[0]):
-            return Refusal(asked.route, asked.request_id, ErrorCode.BUSY, f"more than {RATE:.0f} requests a second")
         if known := self._once.known(asked):
             return self._again(asked, known)
         return asked

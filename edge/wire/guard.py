@@ -10,6 +10,7 @@ import zmq
 from edge.contract.lifetime import Closing
 from edge.wire.allowed import AllowList, Role
 from edge.wire.keys import ClientKeys, WireKey
+from edge.wire.present import Recipes
 from edge.wire.queries import FetchImage, Find, History, TakeSurvey
 from edge.wire.requests import (
     Changeover,
@@ -42,6 +43,7 @@ NEEDED: dict[type[Command], Role] = {
     TakeSurvey: Role.VIEWER,
     Waiting: Role.VIEWER,
     Decisions: Role.VIEWER,
+    Recipes: Role.VIEWER,
     Start: Role.OPERATOR,
     Stop: Role.OPERATOR,
     Pause: Role.OPERATOR,

@@ -6,13 +6,13 @@ import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Annotated, TypeVar
+from typing import Annotated, TypeVar, get_args
 
 import msgspec
 import numpy as np
 
 from edge.contract.cam import Classes, Thresholds
-from edge.contract.events import Event
+from edge.contract.events import Event, OtherEvent
 from edge.contract.quality import Quality
 from edge.contract.recipe import NamedRegion
 from edge.contract.region import Region
@@ -149,7 +149,8 @@ class StateHeader(Header, frozen=True, kw_only=True):
 
     `quality` is an average over the last images, None before there are enough; `warnings` says in words what of it
     has drifted from the station's reference, by the name of the figure.
-    `faults` says what is wrong though the station goes on, by name, for people. `recipe` is empty where there is none.
+    `faults` says what is wrong though the station goes on, by name, for people. `since_ns` says when each of both was
+    raised. `recipe` is empty where there is none.
     """
 
     state: State
@@ -159,6 +160,7 @@ class StateHeader(Header, frozen=True, kw_only=True):
     quality: Quality | None = None
     warnings: dict[str, str] = {}
     faults: dict[str, str] = {}
+    since_ns: dict[str, int] = {}
     recipe: str = ""
 
 
@@ -190,6 +192,13 @@ class EventHeader(Header, frozen=True, kw_only=True):
 
     happened_ns: int
     event: Event
+
+
+class OtherEventHeader(Header, frozen=True, kw_only=True):
+    """The same, of a kind of event that is not known here."""
+
+    happened_ns: int
+    event: OtherEvent
 
 
 class DecisionHeader(Header, frozen=True, kw_only=True):
@@ -274,7 +283,7 @@ class StatisticsMessage:
 class EventMessage:
     """Topic `event`."""
 
-    header: EventHeader
+    header: EventHeader | OtherEventHeader
 
 
 @dataclass(frozen=True, slots=True)
@@ -374,13 +383,15 @@ def _statistics(frames: Sequence[bytes]) -> StatisticsMessage:
 
 
 def _event(frames: Sequence[bytes]) -> EventMessage:
-    return EventMessage(_decode(frames[1], EventHeader))
+    other = _decode(frames[1], OtherEventHeader)
+    return EventMessage(_decode(frames[1], EventHeader) if other.event.kind in _EVENTS else other)
 
 
 def _decision(frames: Sequence[bytes]) -> DecisionMessage:
     return DecisionMessage(_decode(frames[1], DecisionHeader))
 
 
+_EVENTS = frozenset(each.__struct_config__.tag for each in get_args(Event))
 _READERS: dict[bytes, tuple[Callable[[Sequence[bytes]], Message], int]] = {
     b"result": (_result, 3),
     b"verdict": (_verdict, 2),

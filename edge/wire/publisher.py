@@ -185,7 +185,7 @@ class Publisher(Closing):
     def state(
         self, state: State, *, bundle: str, counters: Counters, reason: str = "", ended: bool = False,
         quality: Quality | None = None, warnings: dict[str, str] | None = None,
-        faults: Mapping[str, str] = NO_FAULTS, recipe: str = "",
+        faults: Mapping[str, str] = NO_FAULTS, recipe: str = "", since_ns: dict[str, int] | None = None,
     ) -> None:  # fmt: skip
         """Publishes how the station is: call it at each change, and once a second in between. Raises WireError."""
         header = StateHeader(
@@ -197,6 +197,7 @@ class Publisher(Closing):
             quality=quality,
             warnings=warnings or {},
             faults={name: plain(text) for name, text in faults.items()},
+            since_ns=since_ns or {},
             recipe=recipe,
         )
         self._send(encode_message(StateMessage(header)))

@@ -15,6 +15,7 @@ from edge.contract.settings import RecipeName
 from edge.contract.types import Decision, Label, plain
 from edge.errors import WireError
 from edge.wire.messages import SCHEMA
+from edge.wire.present import Present
 from edge.wire.queries import LookBack
 from edge.wire.texts import INSPECTION_ID, Code, FilePath, InspectionId, Name, Part, RequestId, Text
 
@@ -166,7 +167,7 @@ class Replay(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_field=
     maps: bool = True
 
 
-Query = Status | Replay | Waiting | Decisions | LookBack
+Query = Status | Replay | Waiting | Decisions | LookBack | Present
 """What only asks."""
 Order = (
     Start | Stop | Pause | Resume | Trigger | Decide | Undo | Protect | Load | Rollback | Changeover | SetThresholds

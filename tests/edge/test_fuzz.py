@@ -15,8 +15,10 @@ import zmq
 
 from edge.contract.cam import Thresholds
 from edge.contract.types import Decision, Verdict
+from edge.wire.present import FetchFrame, Recipes
 from edge.wire.queries import FetchImage, Find, History, TakeSurvey
 from edge.wire.requests import (
+    COMMANDS,
     LARGEST_REQUEST,
     Changeover,
     Decide,
@@ -51,7 +53,7 @@ SEEDS = [
         Load("/srv/bundle"), Replay("3f9a01c2-17"), Undo("r0", "ann"), Pause("ann", "lamp"), Resume("ann"),
         SetThresholds(Thresholds(0.2, 0.7), "eve"), Protect("3f9a01c2-17", "ann"),
         Waiting("3f9a01c2-17"), Decisions("3f9a01c2-17"), Decide("3f9a01c2-17", Decision.REJECT, "ann", "", "dent", ""),
-        Rollback(), Changeover("screw"), Interlock(), Golden("ng"),
+        Rollback(), Changeover("screw"), Interlock(), Golden("ng"), Recipes(), FetchFrame(),
     )
 ]  # fmt: skip
 WINDOW = 50
@@ -122,6 +124,10 @@ def resident_kb(pid: int) -> int:
     """Of a process."""
     (line,) = [line for line in Path(f"/proc/{pid}/status").read_text().splitlines() if line.startswith("VmRSS")]
     return int(line.split()[1])
+
+
+def test_damage_begins_with_each_command_there_is() -> None:
+    assert {json.loads(seed)["command"]["name"] for seed in SEEDS} == COMMANDS
 
 
 @pytest.mark.parametrize(

@@ -97,6 +97,9 @@ def test_a_camera_that_freezes_and_wakes_is_faults_and_an_error_and_then_work_ag
         assert "frozen" in run.until(Verdict.FAULT).judgement.reason
         assert run.until(Verdict.OK).frame is not None
         assert run.until_state(State.CONTINUOUS_EXECUTION) == ""
+        told = [run.life.alarms.get(timeout=WAIT_S) for _ in range(2)]
+    assert [(each.name, each.raised) for each in told] == [("camera", True), ("camera", False)]
+    assert "frozen" in told[0].text
 
 
 def test_one_that_stays_black_ends_the_line_and_says_why(line) -> None:

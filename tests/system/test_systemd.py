@@ -27,9 +27,10 @@ BACK_S = 15.0
 EXPOSURE = 1.2
 """What `systemd-analyze security` may find at most; 0 is best, 10 worst."""
 
-# Only what differs here: a watchdog that tests can wait for, Python's home where that lies in somebody's, and this
-# checkout where it lies in /tmp.
-DROP_IN = f"[Service]\nWatchdogSec={WATCHDOG_S:g}\nProtectHome=read-only\nBindReadOnlyPaths={ROOT}\n"
+# Only what differs here: Python's home where that lies in somebody's, and this checkout where it lies in /tmp; and a
+# watchdog that tests can wait for.
+HERE = f"[Service]\nProtectHome=read-only\nBindReadOnlyPaths={ROOT}\n"
+DROP_IN = f"{HERE}WatchdogSec={WATCHDOG_S:g}\n"
 STATION = """
 station = "{name}"
 bundle = "{bundle}"

@@ -14,7 +14,7 @@ import pytest
 from edge.errors import UsageError
 from edge.shipped import shipped_bundle
 from tests.system.machine import ROOT, Machine, Unit, until, why_not
-from tests.system.test_systemd import DROP_IN, EXPOSURE, files, running
+from tests.system.test_systemd import EXPOSURE, HERE, files, running
 
 UNITS = ("okng-bridge@",)
 MOSQUITTO = shutil.which("mosquitto", path=f"{os.environ['PATH']}:/usr/sbin")
@@ -61,7 +61,7 @@ def machine(tmp_path_factory) -> Iterator[Machine]:
     placed |= {"etc/okng/other.bridge": BRIDGE, "etc/systemd/system/okng-bridge@other.service.d/test.conf": WRITES}
     for unit in UNITS:
         placed[f"etc/systemd/system/{unit}.service"] = (ROOT / f"systemd/{unit}.service").read_text()
-        placed[f"etc/systemd/system/{unit}.service.d/test.conf"] = DROP_IN
+        placed[f"etc/systemd/system/{unit}.service.d/test.conf"] = HERE
     for inside, text in placed.items():
         (root / inside).parent.mkdir(parents=True, exist_ok=True)
         (root / inside).write_text(text)

@@ -18,7 +18,7 @@ from edge.client import AsyncStation, CommandRefused, Station, Topic
 from edge.contract.types import Decision, State
 from edge.errors import WireError
 from edge.wire.messages import ResultMessage
-from edge.wire.requests import Replay
+from edge.wire.requests import COMMANDS, Replay
 from tests.edge.test_daemon import BY_COMMAND, WAIT_S, Running, station_file
 
 
@@ -94,6 +94,13 @@ def test_the_command_line_watches_from_a_bookmark_on(daemon, okng) -> None:
     assert shown == [each.header.id for each in daemon.earlier[3:5]]
     wrong = okng("watch", "--config", daemon.config, "--after", "monday")
     assert (wrong.status, wrong.err) == (2, "okng: 'monday': not an inspection's id, such as 3f9a01c2-17\n")
+
+
+def test_both_clients_have_each_command_and_all_else_alike() -> None:
+    sync, other = ({name for name in vars(kind) if name[0] != "_"} for kind in (Station, AsyncStation))
+    assert sync - other == {"receive"}  # asyncio has its own ways to wait with a limit
+    assert other - sync == set()
+    assert COMMANDS - sync == {"replay"}  # the clients fill gaps by themselves
 
 
 def test_the_same_with_asyncio(daemon) -> None:

@@ -102,10 +102,11 @@ def test_values_that_are_equal_are_no_trouble(values) -> None:
 
 def test_an_alarm_is_raised_at_once_and_over_after_calm_points_in_succession() -> None:
     watch, seen = Watch(), []
-    for bad, good in (("", True), ("bad", False), ("", True), ("", False), ("", True), ("", True), ("", True)):
-        watch.see(bad, good)
-        seen.append(watch.text)
-    assert seen == ["", "bad", "bad", "bad", "bad", "", ""]
+    points = [("", True), ("bad", False), ("", True), ("worse", False), ("", True), ("", True), ("bad", False)]
+    for at_ns, (bad, good) in enumerate(points):
+        watch.see(bad, good, at_ns)
+        seen.append((watch.text, watch.since_ns if watch.text else None))
+    assert seen == [("", None), ("bad", 1), ("bad", 1), ("worse", 1), ("worse", 1), ("", None), ("bad", 6)]
     assert CALM == 2
 
 

@@ -68,12 +68,14 @@ def state(
     boot: str = BOOT,
     ended: bool = False,
     faults: dict[str, str] | None = None,
+    since_ns: dict[str, int] | None = None,
     counts: dict[Verdict, int] | None = None,
 ) -> StateMessage:
     """The station's state."""
     header = StateHeader(
         station="line-3", boot=boot, number=1, sequence=0, captured_ns=None, bundle=DIGEST, state=now, reason=reason,
         counters=Counters(sum((counts or {}).values()), counts or {}), ended=ended, faults=faults or {},
+        since_ns=since_ns or {},
     )  # fmt: skip
     return StateMessage(header)
 

@@ -130,7 +130,12 @@ def test_a_decision_is_taken_back_and_an_earlier_part_is_decided_otherwise(
         page.wait_for_selector(f'.waiting.earlier[data-case="{first}"]')
         fits(page)
         picture(page, "earlier-part")
+        page.reload()  # as it does by itself when its connection broke off: the part stays open
         page.locator(READY.format("reject")).tap()
+        page.wait_for_selector("[data-code=crack]")
+        page.wait_for_function("JSON.parse(sessionStorage.getItem('okng-decide')).asking === 'reject'")
+        page.reload()  # and what was asked is asked still
+        page.wait_for_selector(f'.waiting.earlier[data-case="{first}"]')
         page.locator("[data-code=crack]").tap()
         shows(page, second)
         recorded(page, "rejected by Ann · Crack")

@@ -75,6 +75,12 @@ def test_a_fault_says_why() -> None:
     assert "scale" not in html
 
 
+def test_what_is_wrong_says_since_when() -> None:
+    html = panels.notices(SAY, shown(state(faults={"camera": "it hangs"}, since_ns={"camera": WALL_NS})))
+    assert "The camera gives no good picture" in html
+    assert re.search(r"since 20\d\d-\d\d-\d\d \d\d:00:00.*it hangs", html)
+
+
 def test_nothing_that_comes_from_outside_becomes_html() -> None:
     live = shown(state(State.ERROR, reason=BAD, faults={"x": BAD}), result(1, part=BAD))
     review = Review()

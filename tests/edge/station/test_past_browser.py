@@ -84,10 +84,14 @@ def test_an_engineer_tries_thresholds_draws_a_recipe_and_changes_over_to_it(size
             daemon.station.trigger(f"A-{number}")
             daemon.collect(number + 1)
         page.wait_for_selector(".picture-pane .frame img")
+        sync_api.expect(page.get_by_text("Camera, taken")).to_be_visible()
         page.wait_for_selector(".greys path.channel")
         box = page.locator("#okng-draw").bounding_box()
         across, down = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
+        sync_api.expect(page.locator(".picture-pane .held .age")).to_be_hidden()
         page.locator("[data-tool=region]").click()
+        sync_api.expect(page.locator(".picture-pane .held .age")).to_be_visible()
+        sync_api.expect(page.get_by_text("Camera, taken")).to_be_hidden()
         page.mouse.move(across - 60, down - 70)
         page.mouse.down()
         page.mouse.move(across + 50, down + 60)
@@ -117,11 +121,14 @@ def test_an_engineer_tries_thresholds_draws_a_recipe_and_changes_over_to_it(size
         assert 0 < (drawn.ignore > 0).mean() < 0.1
 
         page.locator("[data-pane=change]").click()
-        page.locator("[data-submit=changeover] [name=recipe]").fill("no-such")
+        choices = page.locator("[data-submit=changeover] option")
+        sync_api.expect(choices).to_have_text(["drawn", "plain"])  # the one that was just put there, too
+        (recipes / "drawn.toml").write_text("nonsense = 1")
+        page.locator("[data-submit=changeover] select").select_option("drawn")
         page.locator("[data-submit=changeover] button").click()
-        sync_api.expect(page.locator(".outcome.bad")).to_contain_text("there are: drawn, plain")
+        sync_api.expect(page.locator(".outcome.bad")).to_contain_text("nonsense")
         picture(page, "setup-change")
-        page.locator("[data-submit=changeover] [name=recipe]").fill("plain")
+        page.locator("[data-submit=changeover] select").select_option("plain")
         page.locator("[data-submit=changeover] button").click()
         page.wait_for_selector(".change-pane .outcome.good")
         sync_api.expect(page.locator(".change-pane .facts")).to_contain_text("plain")

@@ -17,6 +17,7 @@ from edge.wire.commands import CommandServer
 from edge.wire.guard import NEEDED, Guard, introduce
 from edge.wire.keys import WireKey
 from edge.wire.messages import Counters, Topic
+from edge.wire.present import FetchFrame, Recipes
 from edge.wire.publisher import Publisher
 from edge.wire.queries import FetchImage, Find, History, TakeSurvey
 from edge.wire.requests import (
@@ -55,6 +56,7 @@ EXAMPLES: dict[str, list[Command]] = {
         Find("3f9a01c2-1"),
         FetchImage("3f9a01c2-1"),
         TakeSurvey(),
+        Recipes(),
     ],
     "operator": [
         Start(),
@@ -69,7 +71,7 @@ EXAMPLES: dict[str, list[Command]] = {
         Interlock(),
         Golden("ng"),
     ],
-    "engineer": [Load("/bundle"), Rollback(), SetThresholds(Thresholds(0.2, 0.7), "eve")],
+    "engineer": [Load("/bundle"), Rollback(), SetThresholds(Thresholds(0.2, 0.7), "eve"), FetchFrame()],
 }
 
 

@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from edge.contract.cam import Classes, Thresholds
+from edge.contract.events import OtherEvent, PauseEvent
 from edge.contract.types import Signal, State, Verdict
 from edge.errors import WireError
 from edge.wire.messages import (
@@ -84,6 +85,18 @@ def test_fields_of_a_later_okng_are_ignored_and_a_later_schema_refused() -> None
     assert decode_message([topic, json.dumps({**json.loads(header), "mood": "good"}).encode()]) == STATE
     with pytest.raises(WireError, match="update okng"):
         decode_message([topic, json.dumps({**json.loads(header), "schema": 2}).encode()])
+
+
+@pytest.mark.parametrize(("kind", "read"), [("pause", PauseEvent), ("tea_break", OtherEvent), ("", OtherEvent)])
+def test_an_event_of_a_later_okng_is_one_that_is_not_known(kind, read) -> None:
+    content = {"kind": kind, "paused": True, "operator": "ann", "reason": "tea", "bundle": ""}
+    header = {"schema": 1, "station": "one", "boot": "3f9a01c2", "number": 1, "sequence": 0, "captured_ns": None,
+              "bundle": "", "happened_ns": 5, "event": content}  # fmt: skip
+    event = decode_message([b"event", json.dumps(header).encode()]).header.event
+    assert type(event) is read
+    assert kind in str(event)
+    with pytest.raises(WireError, match=r"not a \w*EventHeader"):
+        decode_message([b"event", json.dumps(header | {"event": {"paused": True}}).encode()])
 
 
 @pytest.mark.parametrize(

@@ -130,6 +130,16 @@ def test_who_asks_too_much_is_told_and_others_are_not_held_up(peers, monkeypatch
     assert peers.ask("modest", "r4", Trigger("A"))
 
 
+def test_what_is_refused_counts_too(peers, monkeypatch) -> None:
+    monkeypatch.setattr(once, "BURST", 2.0)
+    monkeypatch.setattr(once, "RATE", 0.0)
+    peers.ask("noisy", "r1", Trigger("A"))
+    for code in ("bad_json", "busy"):
+        peers.sockets["noisy"].send(b"{")
+        assert peers.server.poll(WAIT_MS) is None
+        assert peers.answer("noisy").error.code == code
+
+
 def test_a_rate_is_had_again_with_time_and_rates_are_bounded(monkeypatch) -> None:
     now = [0.0]
     rates = Rates(lambda: now[0])

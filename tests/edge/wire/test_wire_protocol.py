@@ -3,11 +3,13 @@ from __future__ import annotations
 import json
 import re
 from pathlib import Path
+from typing import get_args
 
 import pytest
 from jsonschema import Draft202012Validator
 
 import edge.wire
+from edge.contract.events import Event
 from edge.wire.messages import Topic, decode_message
 from edge.wire.requests import COMMANDS, ErrorCode, Reply, Request, decode_reply, decode_request
 from edge.wire.schemas import FILE, text
@@ -49,6 +51,11 @@ def test_the_document_has_an_example_of_each() -> None:
     assert named == COMMANDS
 
 
+def test_the_document_has_an_example_of_each_kind_of_event() -> None:
+    kinds = {json.loads(text)["event"]["kind"] for _, text, _ in _examples("event")}
+    assert kinds == {each.__struct_config__.tag for each in get_args(Event)}
+
+
 def test_the_documents_table_of_codes_is_that_of_the_code() -> None:
     table = TEXT[TEXT.index("| Code |") :]
     assert re.findall(r"^\| `(\w+)` \|", table, re.MULTILINE) == [code.value for code in ErrorCode]
@@ -58,7 +65,7 @@ SCHEMAS = json.loads(FILE.read_text(encoding="utf-8"))
 
 
 OPTIONAL = {
-    "schema", "result", "error", "quality", "warnings", "faults",
+    "schema", "result", "error", "quality", "warnings", "faults", "since_ns",
     "kind", "classes", "recipe", "region", "looks", "golden", "reasons", "thresholds", "held", "code", "signal",
 }  # fmt: skip
 
@@ -77,9 +84,7 @@ def test_the_schemas_are_those_of_the_code() -> None:
 def test_the_documents_examples_are_what_the_schemas_say(kind, data, _) -> None:
     example = json.loads(data)
     assert _valid(kind, example)
-    for field in (
-        set(example) - {"schema", "result", "error", "kind", "classes", "quality", "warnings", "faults"} - OPTIONAL
-    ):
+    for field in set(example) - OPTIONAL:
         spoilt = {name: value for name, value in example.items() if name != field}
         assert not _valid(kind, spoilt), field
 
