@@ -1,9 +1,9 @@
 """Does a station grow? A daemon at 30 frames a second, with journal, images by policy, a gate and a subscriber.
 
-    python -m benchmarks.memory --minutes 30
+    python -m benchmarks.memory --minutes 40
 
 Prints resident memory and open files once a minute, then one JSON line: the slope of resident memory after the
-warm-up, the first sixth, in MB an hour, and the open files at its beginning and end. The journal is bounded, so that it
+warm-up, the first quarter, in MB an hour, and the open files at its beginning and end. The journal is bounded, so that it
 lets rows and images go all the while. Exit status 1 when it grows by 1 MB an hour or more, or by open files.
 """
 
@@ -114,7 +114,7 @@ def sample(pid: int, at_s: float) -> Sample:
 
 def found(samples: Sequence[Sample], results: int, took_s: float) -> Found:
     """What the samples after the warm-up say."""
-    warm = [each for each in samples if each.at_s >= samples[-1].at_s / 6]
+    warm = [each for each in samples if each.at_s >= samples[-1].at_s / 4]
     part = max(1, len(warm) // 10)
     return Found(
         round(took_s / 60, 1), results, round(results / took_s, 2),
@@ -147,7 +147,7 @@ def slope(times: Sequence[float], values: Sequence[float]) -> float:
 def main() -> int:
     """Prints what was found."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--minutes", type=float, default=30.0)
+    parser.add_argument("--minutes", type=float, default=40.0)
     with tempfile.TemporaryDirectory() as folder:
         outcome = run(Path(folder), parser.parse_args().minutes, tell=True)
     print(json.dumps(asdict(outcome)))
