@@ -3,8 +3,8 @@
     python -m benchmarks.memory --minutes 40
 
 Prints resident memory and open files once a minute, then one JSON line: the slope of resident memory after the
-warm-up, the first quarter, in MB an hour, and the open files at its beginning and end. The journal is bounded, so that it
-lets rows and images go all the while. Exit status 1 when it grows by 1 MB an hour or more, or by open files.
+warm-up, the first quarter, in MB an hour, and the open files at its beginning and end. The journal is bounded, so that
+it lets rows and images go all the while. Exit status 1 when it grows by 1 MB an hour or more, or by open files.
 """
 
 from __future__ import annotations
