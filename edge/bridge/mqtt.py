@@ -132,11 +132,15 @@ class MqttPeer:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """Says goodbye where it can: an orderly disconnection takes the last will back."""
+        """Says goodbye where it can, and hears what was still under way confirmed.
+
+        An orderly disconnection takes the last will back.
+        """
         if not self._lost:
             info = self._client.publish(f"{self._place}/connection", _connection(False, False), qos=1, retain=True)
             if not info.rc:
                 info.wait_for_publish(GOODBYE_S)
+            self._note()
         self._client.disconnect()
         self._client.loop_stop()
 
@@ -152,11 +156,15 @@ class MqttPeer:
                 return info
         raise PeerAway(f"{self.name}: {self._lost or 'the connection is lost'}")
 
+    def _note(self) -> None:
+        """What is confirmed by now."""
+        while self._window and self._window[0][0].is_published():
+            self.taken = self._window.popleft()[1]
+
     def _settle(self, most: int) -> None:
         """Notes what is confirmed; waits while more than `most` results are not."""
         while True:
-            while self._window and self._window[0][0].is_published():
-                self.taken = self._window.popleft()[1]
+            self._note()
             if self._lost:
                 raise PeerAway(f"{self.name}: {self._lost}")
             if self._window and time.monotonic() - self._window[0][2] > CONFIRM_S:

@@ -34,7 +34,10 @@ class PeerAway(OkngError):
 
 
 class Peer(Protocol):
-    """Where a bridge leads to. To enter it is to connect. All but `taken` raises PeerAway."""
+    """Where a bridge leads to. To enter it is to connect, to leave it may bring the last of `taken`.
+
+    All but `taken` raises PeerAway.
+    """
 
     @property
     def taken(self) -> str:
@@ -59,17 +62,17 @@ class Relay:
         """Connects to the peer as often as it takes. Other errors than PeerAway and WireError end it."""
         pause_s = PAUSE_S
         while True:
+            peer: Peer | None = None
             try:
                 with open_peer() as peer:
                     self._say("the peer takes messages")
-                    try:
-                        self._serve(peer)
-                    finally:
-                        self._position.move(peer.taken)
-                        pause_s = PAUSE_S if peer.taken else pause_s
+                    self._serve(peer)
             except PeerAway as error:
                 self._say(f"the peer is away: {error}")
             finally:
+                if peer is not None and peer.taken:
+                    self._position.move(peer.taken)
+                    pause_s = PAUSE_S
                 self._position.keep()
             time.sleep(pause_s * random.uniform(0.5, 1.0))  # many bridges do not come back in one moment
             pause_s = min(2 * pause_s, LONGEST_PAUSE_S)
