@@ -66,19 +66,20 @@ pytestmark = [
 ]
 
 
-def files(root: Path) -> Path:
-    """What an installation puts in its places."""
+def files(root: Path, more: dict[str, str]) -> Path:
+    """What an installation puts in its places, and `more`."""
     shutil.copytree(shipped_bundle(), root / BUNDLE[1:])
     write_dataset(root / "parts", count=20, seed=3)
     shutil.move(root / "parts/images", root / "srv/frames")
-    for inside, text in {
+    texts = {
         "etc/okng/lab.toml": STATION.format(name="lab", bundle=BUNDLE, journal=JOURNAL.format("lab")),
         "etc/okng/tcp.toml": STATION.format(name="tcp", bundle=BUNDLE, journal=JOURNAL.format("tcp")) + OVER_TCP,
         "etc/systemd/system/okng@.service": (ROOT / "systemd/okng@.service").read_text(),
         "etc/systemd/system/okng@.service.d/test.conf": DROP_IN,
         "etc/systemd/system/okng@devices.service.d/test.conf": DEVICES,
         "etc/sysusers.d/okng.conf": (ROOT / "systemd/okng.sysusers.conf").read_text(),
-    }.items():
+    }
+    for inside, text in (texts | more).items():
         (root / inside).parent.mkdir(parents=True, exist_ok=True)
         (root / inside).write_text(text)
     (root / "opt").mkdir()
@@ -86,14 +87,21 @@ def files(root: Path) -> Path:
     return root
 
 
-@pytest.fixture(scope="module")
-def machine(tmp_path_factory) -> Iterator[Machine]:
+@contextmanager
+def booted(factory: pytest.TempPathFactory, more: dict[str, str]) -> Iterator[Machine]:
+    """A machine with an installation, and with `more` files by their paths without the first slash."""
     try:
         shipped_bundle()
     except UsageError as error:
         pytest.skip(str(error))
-    with Machine(files(tmp_path_factory.mktemp("machine"))) as booted:
-        yield booted
+    with Machine(files(factory.mktemp("machine"), more)) as machine:
+        yield machine
+
+
+@pytest.fixture(scope="module")
+def machine(tmp_path_factory) -> Iterator[Machine]:
+    with booted(tmp_path_factory, {}) as found:
+        yield found
 
 
 @contextmanager

@@ -11,10 +11,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from edge.errors import UsageError
-from edge.shipped import shipped_bundle
 from tests.system.machine import ROOT, Machine, Unit, until, why_not
-from tests.system.test_systemd import EXPOSURE, HERE, files, running
+from tests.system.test_systemd import EXPOSURE, HERE, booted, running
 
 UNITS = ("okng-bridge@",)
 MOSQUITTO = shutil.which("mosquitto", path=f"{os.environ['PATH']}:/usr/sbin")
@@ -49,11 +47,6 @@ pytestmark = [
 
 @pytest.fixture(scope="module")
 def machine(tmp_path_factory) -> Iterator[Machine]:
-    try:
-        shipped_bundle()
-    except UsageError as error:
-        pytest.skip(str(error))
-    root = files(tmp_path_factory.mktemp("machine"))
     placed = {
         "etc/okng/lab-mqtt.bridge": BRIDGE,
         "etc/systemd/system/broker.service": BROKER,
@@ -62,11 +55,8 @@ def machine(tmp_path_factory) -> Iterator[Machine]:
     for unit in UNITS:
         placed[f"etc/systemd/system/{unit}.service"] = (ROOT / f"systemd/{unit}.service").read_text()
         placed[f"etc/systemd/system/{unit}.service.d/test.conf"] = HERE
-    for inside, text in placed.items():
-        (root / inside).parent.mkdir(parents=True, exist_ok=True)
-        (root / inside).write_text(text)
-    with Machine(root) as booted:
-        yield booted
+    with booted(tmp_path_factory, placed) as found:
+        yield found
 
 
 @pytest.fixture(scope="module")

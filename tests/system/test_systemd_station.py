@@ -10,10 +10,8 @@ from html import unescape
 
 import pytest
 
-from edge.errors import UsageError
-from edge.shipped import shipped_bundle
 from tests.system.machine import ROOT, Machine, Unit, until, why_not
-from tests.system.test_systemd import EXPOSURE, HERE, OKNG, files, running
+from tests.system.test_systemd import EXPOSURE, HERE, OKNG, booted, running
 
 UNIT = "okng-station@"
 HOME = "/var/lib/okng-station/lab"
@@ -41,21 +39,14 @@ pytestmark = [
 
 @pytest.fixture(scope="module")
 def machine(tmp_path_factory) -> Iterator[Machine]:
-    try:
-        shipped_bundle()
-    except UsageError as error:
-        pytest.skip(str(error))
-    root = files(tmp_path_factory.mktemp("machine"))
-    for inside, text in {
+    placed = {
         f"etc/systemd/system/{UNIT}.service": (ROOT / f"systemd/{UNIT}.service").read_text(),
         f"etc/systemd/system/{UNIT}.service.d/test.conf": HERE + "WatchdogSec=5\n",
         f"etc/systemd/system/{UNIT}other.service.d/test.conf": WRITES,
         "etc/okng/lab.page": f"PAGE=--port {PORT} --idle-min 2\n",
-    }.items():
-        (root / inside).parent.mkdir(parents=True, exist_ok=True)
-        (root / inside).write_text(text)
-    with Machine(root) as booted:
-        yield booted
+    }
+    with booted(tmp_path_factory, placed) as found:
+        yield found
 
 
 @pytest.fixture(scope="module")
