@@ -42,7 +42,7 @@ def round_with_care(network: keras.Model, images: np.ndarray) -> int:
         step = ops.convert_to_numpy(scale_of(kernel.value, axes)).astype(np.float64)
         after = _whole(before / step, given) * step
         kernel.assign(after)
-        _keep_mean(layer, _sums(given.mean(axis=1), after - before))
+        add_to_sums(layer, -_sums(given.mean(axis=1), after - before))
     return len(chosen)
 
 
@@ -121,10 +121,15 @@ def _sums(mean: Array, change: Array) -> Array:
     return found.ravel()
 
 
-def _keep_mean(layer: layers.Layer, added: Array) -> None:
-    """Takes from the sums of a layer what rounding added to their mean: in its batch normalisation, or its bias."""
+def can_add(layer: layers.Layer) -> bool:
+    """Whether a constant can be added to the sums of a layer."""
+    return isinstance(sole_taker(layer), layers.BatchNormalization) or layer.use_bias
+
+
+def add_to_sums(layer: layers.Layer, constant: Array) -> None:
+    """Adds a constant to each output channel's sums: in the batch normalisation that takes them, or in the bias."""
     after = sole_taker(layer)
     if isinstance(after, layers.BatchNormalization):
-        after.moving_mean.assign(after.moving_mean + added)
+        after.moving_mean.assign(after.moving_mean - constant)
     elif layer.use_bias:
-        layer.bias.assign(layer.bias - added)
+        layer.bias.assign(layer.bias + constant)

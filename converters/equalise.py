@@ -3,7 +3,8 @@
 Int8 has one scale for all channels of a tensor. Where nothing but sums and convolutions takes what batch normalisations
 give (the narrow ends of inverted residuals), a channel may be any number of times larger if the convolutions that take
 it weigh it as many times less: the network stays the same function (Nagel et al. 2019, cross-layer equalisation). So
-too behind a ReLU6 with one taker, as long as no value grows beyond the 6.
+too behind a ReLU6 with one taker, as long as no value grows beyond the 6. And a channel whose values lie to one side of
+zero may lie about it, where its takers add what that changes in their sums (Wei et al. 2023, channel-wise shifting).
 """
 
 from __future__ import annotations
@@ -13,8 +14,9 @@ from dataclasses import dataclass
 
 import keras
 import numpy as np
-from keras import layers
+from keras import layers, ops
 
+from converters.compensate import add_to_sums, can_add
 from edge.contract.preprocess import centred
 from trainer.networks.rounding import is_rounded, kernels_of
 
@@ -39,6 +41,32 @@ class Stream:
     bound: float | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Span:
+    """The lowest and the highest value of each channel."""
+
+    low: np.ndarray
+    high: np.ndarray
+
+    @property
+    def middle(self) -> np.ndarray:
+        """Between the two."""
+        return (self.low.astype(np.float64) + self.high) / 2
+
+    @property
+    def reach(self) -> np.ndarray:
+        """The largest without its sign."""
+        return np.maximum(-self.low, self.high)
+
+    def joined(self, other: Span) -> Span:
+        """Of both."""
+        return Span(np.minimum(self.low, other.low), np.maximum(self.high, other.high))
+
+    def moved(self, by: np.ndarray) -> Span:
+        """Each channel by so much."""
+        return Span(self.low + by, self.high + by)
+
+
 def equalise(network: keras.Model, images: np.ndarray) -> int:
     """Changes the weights of `network` in place, its function only by rounding; how many streams it changed.
 
@@ -48,14 +76,56 @@ def equalise(network: keras.Model, images: np.ndarray) -> int:
     streams = [stream for stream in find_streams(network) if not any(map(_must_stay, stream.takers))]
     if not streams:
         return 0
-    probe = keras.Model(network.input, {member.name: member.output for each in streams for member in each.members})
-    reach: dict[str, np.ndarray] = {}
+    spans = _spans(network, [member for stream in streams for member in stream.members], images)
+    for stream in streams:
+        if _can_centre(stream):
+            _centre(stream, spans)
+        _rescale(stream, np.max([spans[member.name].reach for member in stream.members], axis=0))
+    return len(streams)
+
+
+def _spans(network: keras.Model, members: list[layers.Layer], images: np.ndarray) -> dict[str, Span]:
+    probe = keras.Model(network.input, {member.name: member.output for member in members})
+    spans: dict[str, Span] = {}
     for start in range(0, len(images), BATCH):
         for name, values in probe.predict_on_batch(centred(images[start : start + BATCH])).items():
-            reach[name] = np.maximum(reach.get(name, 0), np.abs(values).max(axis=(0, 1, 2)))
-    for stream in streams:
-        _rescale(stream, np.max([reach[member.name] for member in stream.members], axis=0))
-    return len(streams)
+            seen = Span(values.min(axis=(0, 1, 2)), values.max(axis=(0, 1, 2)))
+            spans[name] = seen.joined(spans.get(name, seen))
+    return spans
+
+
+def _can_centre(stream: Stream) -> bool:
+    """Whether what its takers find outside the image is nothing, and they can add to their sums."""
+    inside = all(taker.kernel_size == (1, 1) or taker.padding == "valid" for taker in stream.takers)
+    return stream.bound is None and inside and all(map(can_add, stream.takers))
+
+
+def _centre(stream: Stream, spans: dict[str, Span]) -> None:
+    """Moves what the sources give, so that the middles of all members lie as near to zero as one can have it.
+
+    A sum moves by as much as its summands together, so there are more members than there are moves to choose.
+    """
+    parts = _parts(stream)
+    shares = np.stack([parts[member.name] for member in stream.members])
+    middles = np.stack([spans[member.name].middle for member in stream.members])
+    moves = -np.linalg.lstsq(shares, middles, rcond=None)[0]
+    for norm, move in zip(stream.sources, moves, strict=True):
+        norm.beta.assign(norm.beta + move)
+    for member in stream.members:
+        spans[member.name] = spans[member.name].moved(parts[member.name] @ moves)
+    for taker in stream.takers:
+        (giver,) = _givers(taker)
+        kernel = ops.convert_to_numpy(taker.kernel.value).astype(np.float64)
+        add_to_sums(taker, -np.einsum("hwio,i->o", kernel, parts[giver] @ moves))
+
+
+def _parts(stream: Stream) -> dict[str, np.ndarray]:
+    """By member, how many times each source is in it."""
+    parts = dict(zip((source.name for source in stream.sources), np.eye(len(stream.sources)), strict=True))
+    for member in stream.members:  # in the order of the graph
+        if member.name not in parts:
+            parts[member.name] = np.sum([parts[name] for name in _givers(member)], axis=0)
+    return parts
 
 
 def _must_stay(taker: layers.Conv2D | layers.DepthwiseConv2D) -> bool:

@@ -27,11 +27,9 @@ from edge.errors import DataError
 from edge.inference.quiet import quiet
 from trainer.networks.rounded_values import Fixed, without_rounding
 
-MAP_HEADROOM = 2.0
-"""How much wider the map's range is than calibration saw: a fault stronger than any seen does not clip, and a unit is
-not much finer than what the rounding of other kernels changes (docs/decisions/0008)."""
-FLOAT_HEADROOM = 1.5
-"""The same for the float formats: kernels hardly differ there, and only the stronger fault is left to think of."""
+HEADROOM = 0.5
+"""Of the map's range in calibration, above it: so much stronger a fault than any seen does not clip, and a unit is not
+much finer than what the rounding of other kernels changes (docs/decisions/0043)."""
 
 SAME = 1e-3
 """Of the span of its values: nearer than this a tensor of Keras and one of TFLite are the same, but for rounding."""
@@ -72,14 +70,13 @@ class Source:
             **found,
             **self._fixed,
             self._image: (-float(CENTRE), 255.0 - CENTRE),
-            self._map: self.map_range(MAP_HEADROOM),
+            self._map: self.map_range(),
         }
 
-    def map_range(self, headroom: float) -> tuple[float, float]:
-        """The map's range, widened about its middle by this factor."""
+    def map_range(self) -> tuple[float, float]:
+        """What the map takes on, and room above it."""
         low, high = self.seen[self._map].range(100)
-        middle, half = (low + high) / 2, max((high - low) / 2, 1e-3)
-        return middle - headroom * half, middle + headroom * half
+        return low, high + max(HEADROOM * (high - low), 1e-3)
 
 
 def quantize(source: Source, percentile: float = 100.0) -> bytes:
@@ -102,7 +99,7 @@ def lighten(network: keras.Model, source: Source, kind: Format) -> bytes:
     model = _to_tflite(
         without_rounding(network)[0], [tf.lite.Optimize.DEFAULT], [tf.float16] if kind == "float16" else []
     )
-    low, high = source.map_range(FLOAT_HEADROOM)
+    low, high = source.map_range()
     scale = (high - low) / 255
     return _with_ends(Graph(model), scale, round(-low / scale) - 128)
 

@@ -32,20 +32,59 @@ def bottleneck(last=None) -> keras.Model:
     return network
 
 
-def channel_sizes(network, images):
-    """Over all that holds the stream: summands may be larger than their sum."""
-    probe = keras.Model(network.input, [network.get_layer(name).output for name in ("end0", "end1", "sum")])
+def wide(x):
+    """A taker that sees beyond the edge of the image, where there is nothing: channels must stay about zero."""
+    return layers.ReLU(6.0)(layers.Conv2D(6, 3, padding="same", name="taker")(x))
+
+
+def channels(network, images, names=("end0", "end1", "sum")):
+    """The lowest and the highest value of each channel in each of these, (name, 2, channel)."""
+    probe = keras.Model(network.input, [network.get_layer(name).output for name in names])
     found = probe.predict_on_batch(images.astype(np.float32) - 128)
-    return np.max([np.abs(values).max(axis=(0, 1, 2)) for values in found], axis=0)
+    return np.stack([[each.min(axis=(0, 1, 2)), each.max(axis=(0, 1, 2))] for each in found])
 
 
 def test_channels_become_equal_and_the_map_stays(images):
-    network = bottleneck()
-    before, sizes = predict_maps(network, images), channel_sizes(network, images)
+    network = bottleneck(wide)
+    before, sizes = predict_maps(network, images), np.abs(channels(network, images)).max(axis=(0, 1))
     assert equalise(network, images) == 1
-    after = channel_sizes(network, images)
+    after = np.abs(channels(network, images)).max(axis=(0, 1))
     assert sizes.max() > 500 * sizes.min()
     np.testing.assert_allclose(after, np.minimum(sizes.max(), 32 * sizes), rtol=1e-4)
+    np.testing.assert_allclose(predict_maps(network, images), before, rtol=1e-4, atol=1e-5)
+
+
+def one_sided(last=None):
+    """The bottleneck with channels that lie far to one side of zero."""
+    network = bottleneck(last)
+    for end, side in ((0, 9.0), (1, -2.0)):
+        norm = network.get_layer(f"end{end}")
+        norm.beta.assign(side * norm.gamma)
+    return network
+
+
+def test_channels_to_one_side_of_zero_come_to_lie_about_it_and_the_map_stays(images):
+    network = one_sided()
+    before, were = predict_maps(network, images), channels(network, images)
+    assert equalise(network, images) == 1
+    now = channels(network, images)
+    aside, left = (np.abs(each.mean(axis=1)) / np.ptp(each, axis=1) for each in (were, now))
+    assert left.max() < 0.1 < aside.max()
+    np.testing.assert_allclose(predict_maps(network, images), before, rtol=1e-4, atol=1e-5)
+
+
+def plain(x):
+    """A taker whose sums nothing can be added to."""
+    return layers.ReLU(6.0)(layers.Conv2D(6, 1, use_bias=False, name="taker")(x))
+
+
+@pytest.mark.parametrize("last", [wide, plain])
+def test_they_stay_where_they_are_when_the_takers_cannot_make_up_for_it(images, last):
+    network = one_sided(last)
+    before, norm = predict_maps(network, images), network.get_layer("end0")
+    share = norm.beta / norm.gamma
+    assert equalise(network, images) == 1
+    np.testing.assert_allclose(norm.beta / norm.gamma, share, rtol=1e-5)
     np.testing.assert_allclose(predict_maps(network, images), before, rtol=1e-4, atol=1e-5)
 
 
