@@ -80,7 +80,7 @@ def test_a_part_on_the_belt_comes_by_counts_and_no_product_changes_meanwhile(
 ) -> None:  # fmt: skip
     """A belt that stands still keeps it in flight until its deadline; then it is a FAULT and rejected."""
     more = ('encoder = {kind = "modbus"}', 'signal = {kind = "modbus", delay_counts = 900}')
-    config = station(tmp_path / "d", bundle, f"sim://{noise_frames}?rate=30", f"port = {port}", *more)
+    config = station(tmp_path / "d", bundle, f"sim://{noise_frames}?rate=10", f"port = {port}", *more)
     text = config.read_text().replace('kind = "modbus"}', 'kind = "modbus", delay_counts = 400, deadline_ms = 3000}', 1)
     config.write_text(text)
     with Running(config) as daemon:

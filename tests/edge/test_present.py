@@ -78,7 +78,7 @@ def test_where_there_is_none_it_is_the_last_one_and_an_error_is_nobodys(camera) 
 
 def test_a_live_camera_is_seen_without_any_part_and_halted_too(tmp_path, bundle, noise_frames) -> None:
     recipes = 'recipes = "products"'
-    config = station_file(tmp_path / "d", bundle, f"sim://{noise_frames}?rate=20", recipes, BY_COMMAND)
+    config = station_file(tmp_path / "d", bundle, f"sim://{noise_frames}?rate=5", recipes, BY_COMMAND)
     (tmp_path / "d/products").mkdir()
     with Running(config) as daemon:
         station = daemon.station
@@ -99,7 +99,7 @@ def test_a_live_camera_is_seen_without_any_part_and_halted_too(tmp_path, bundle,
 
 
 def newer(station: Station, than_ns: int):
-    """Another frame than the one of that time; the camera gives 20 a second."""
+    """Another frame than the one of that time; the camera gives 5 a second."""
     for _ in range(2000):
         found = station.frame()
         if found.captured_ns > than_ns:
