@@ -127,7 +127,10 @@ def can_add(layer: layers.Layer) -> bool:
 
 
 def add_to_sums(layer: layers.Layer, constant: Array) -> None:
-    """Adds a constant to each output channel's sums: in the batch normalisation that takes them, or in the bias."""
+    """Adds a constant to each output channel's sums, in the batch normalisation that takes them or in the bias.
+
+    Where there is neither, nothing.
+    """
     after = sole_taker(layer)
     if isinstance(after, layers.BatchNormalization):
         after.moving_mean.assign(after.moving_mean - constant)
