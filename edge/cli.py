@@ -11,7 +11,6 @@ import sys
 from collections.abc import Iterator
 from importlib.metadata import entry_points
 from pathlib import Path
-from types import FrameType
 from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
@@ -23,6 +22,7 @@ from edge.commands.keys import find_key, keys, sign
 from edge.commands.orders import COMMANDS as ORDERS
 from edge.commands.replay import replay
 from edge.commands.review import review
+from edge.contract import interrupts
 from edge.errors import BundleError, OkngError
 from edge.station.command import station
 from edge.station.people_command import people
@@ -353,7 +353,7 @@ def _shown(message: ResultMessage) -> str:
 
 def main() -> NoReturn:
     """Runs `okng`; every error of ours is one line on standard error."""
-    signal.signal(signal.SIGTERM, _interrupt)
+    interrupts.listen()
     try:
         okng.main(standalone_mode=False)
         status = 0
@@ -376,11 +376,6 @@ def _drop_output() -> None:
     """What is not written yet never will be: whoever reads it has stopped, and flushing it would wait for them."""
     with contextlib.suppress(io.UnsupportedOperation):  # a stand-in for standard output has no descriptor
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-
-
-def _interrupt(_signal: int, _frame: FrameType | None) -> None:
-    """SIGTERM ends a command as Ctrl-C does: what is half done is taken back."""
-    raise KeyboardInterrupt
 
 
 if __name__ == "__main__":

@@ -9,6 +9,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO
 
+from edge.contract import interrupts
 from edge.errors import HardwareError, UsageError
 
 
@@ -31,6 +32,7 @@ def new_folder(out: Path, state: Path | None = None) -> Iterator[Path]:
         refuse_taken(out)
         partial.mkdir(parents=True)
         yield partial
+        interrupts.heed()
         _settle(partial)
         if out.exists():
             out.rmdir()
@@ -58,6 +60,7 @@ def new_file(out: Path) -> Iterator[BinaryIO]:
         out.absolute().parent.mkdir(parents=True, exist_ok=True)
         with _by_way_of(partial, out) as file:
             yield file
+            interrupts.heed()
     except (HardwareError, FileNotFoundError):  # OSErrors too, but none of this place's making
         raise
     except OSError as error:

@@ -1,12 +1,15 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
 
-from edge.contract.storage import new_folder, write_file, write_files
+from edge.contract import interrupts
+from edge.contract.storage import new_file, new_folder, write_file, write_files
 from edge.errors import CameraError, UsageError
 
 needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="needs root to mount a small disk")
@@ -87,6 +90,26 @@ def test_a_disk_error_names_the_state_that_is_left(tmp_path, there) -> None:
     kept = f"only {state} was kept, from which the same command goes on" if there else "nothing was kept"
     assert str(caught.value) == f"{tmp_path / 'out'}: cannot be written: No space left on device; {kept}"
     assert list(tmp_path.iterdir()) == [state] * there
+
+
+@pytest.fixture
+def listening():
+    """Signals end a command, as `okng` has it; then as they were."""
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    interrupts.listen()
+    yield
+    interrupts.listen()
+    for number, handler in before.items():
+        signal.signal(number, handler)
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("new", [new_folder, new_file])
+def test_an_interrupt_that_a_library_swallowed_still_leaves_nothing(tmp_path, listening, new, number) -> None:
+    swallowed = suppress(BaseException)  # as Keras does in a dozen places
+    with pytest.raises(KeyboardInterrupt), new(tmp_path / "out"), swallowed:
+        signal.raise_signal(number)
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_an_empty_folder_outlives_a_failure(tmp_path) -> None:
