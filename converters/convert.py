@@ -39,7 +39,7 @@ from trainer.run import Inputs, Run
 from trainer.train import predict_maps
 
 GOLDEN_TOLERANCE = 6
-"""In units of the map: how far two runtimes' int8 kernels were seen apart at this headroom (docs/decisions/0043)."""
+"""In units of the map: two runtimes' int8 kernels were seen 4 apart at this headroom (docs/decisions/0043)."""
 
 
 @dataclass(frozen=True, slots=True)

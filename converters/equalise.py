@@ -95,7 +95,7 @@ def _spans(network: keras.Model, members: list[layers.Layer], images: np.ndarray
 
 
 def _can_centre(stream: Stream) -> bool:
-    """Whether what its takers find outside the image is nothing, and they can add to their sums."""
+    """Whether its takers never look beyond the edge of the image, where there is zero, and can add to their sums."""
     inside = all(taker.kernel_size == (1, 1) or taker.padding == "valid" for taker in stream.takers)
     return stream.bound is None and inside and all(map(can_add, stream.takers))
 

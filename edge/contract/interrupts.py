@@ -1,7 +1,7 @@
 """Ctrl-C and SIGTERM end a command, and what is half done is taken back.
 
 Both raise KeyboardInterrupt where the work is. Libraries have places that catch whatever is raised and go on (Keras
-has a dozen), so it is remembered too, and asked for before anything is put into its place.
+has a dozen), so it is remembered too, and asked for before a new folder or file is put into its place.
 """
 
 from __future__ import annotations
