@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import faulthandler
 import io
 import logging
 import os
@@ -96,6 +97,7 @@ def run(config: Path, verbose: bool) -> None:
     Example: okng run --config station.toml
     """
     signal.signal(signal.SIGTERM, signal.SIG_DFL)  # nothing is begun that must be taken back
+    faulthandler.enable()  # what crashes in a library's own code leaves a trace in the log
     from edge.daemon.config import read_config
     from edge.daemon.systemd import log_handler
 

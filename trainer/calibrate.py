@@ -18,6 +18,7 @@ from scipy.optimize import minimize_scalar
 
 from edge.contract.cam import Pooling, Thresholds, ng_probability, probability
 from edge.contract.card import Bound, Calibration, Format, Target
+from edge.contract.typed import convert
 from edge.errors import DataError, UsageError
 from trainer.intervals import LEVEL, share_bound
 from trainer.metrics import Scores, Truth, best_f1_threshold
@@ -128,7 +129,7 @@ def parse_target(texts: Sequence[str]) -> Target:
             known = ", ".join(f"{each}=SHARE" for each in SHARES)
             raise UsageError(f"--target {text}: give each at most once: {known}, or f1")
     try:
-        return msgspec.convert(values, Target)
+        return convert(values, Target)
     except msgspec.ValidationError as error:
         raise UsageError(f"--target {' '.join(texts)}: {error}") from None
 

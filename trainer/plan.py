@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal
 import msgspec
 
 from edge.contract.cam import Pooling
+from edge.contract.typed import convert, decode_toml
 from edge.errors import UsageError
 from trainer.augment import STANDARD, Recipe, read_recipe
 from trainer.augment.recipes import explain_setting
@@ -59,7 +60,7 @@ def read_settings(path: Path) -> dict[str, Any]:
     Raises UsageError naming the file and what is wrong in it.
     """
     try:
-        return settings_of(msgspec.toml.decode(path.read_bytes()))
+        return settings_of(decode_toml(path.read_bytes(), dict[str, Any]))
     except OSError as error:
         raise UsageError(f"{path}: cannot be read: {error.strerror}") from None
     except msgspec.ValidationError as error:
@@ -75,5 +76,5 @@ def settings_of(plain: dict[str, Any]) -> dict[str, Any]:
     """
     if isinstance(name := plain.get("recipe"), str):
         plain = {**plain, "recipe": msgspec.to_builtins(read_recipe(name))}
-    plan = msgspec.convert(plain, Plan)
+    plan = convert(plain, Plan)
     return {key: getattr(plan, key) for key in plain}

@@ -19,6 +19,7 @@ import numpy as np
 from edge.contract.cam import BINARY, Classes, Pooling, Thresholds
 from edge.contract.card import Calibration
 from edge.contract.preprocess import PreprocessSpec
+from edge.contract.typed import decode_json
 from edge.errors import DataError
 from trainer.split import Split
 
@@ -119,7 +120,7 @@ def is_run(path: Path) -> bool:
 def read_run(path: Path) -> Run:
     """Raises DataError when the folder is no run."""
     try:
-        return Run(path, msgspec.json.decode((path / RECORD).read_bytes(), type=RunRecord))
+        return Run(path, decode_json((path / RECORD).read_bytes(), RunRecord))
     except OSError as error:
         raise DataError(f"{path}: is no run of okng train: {RECORD}: {error.strerror}") from None
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:

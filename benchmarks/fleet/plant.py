@@ -19,6 +19,7 @@ import msgspec
 
 from benchmarks.fleet.broker import HOST, Broker
 from benchmarks.fleet.processes import Meter, Usage
+from edge.contract.typed import decode_json
 
 PATIENCE_S = 900.0
 PLANT, LINES = "lyon", 10
@@ -110,7 +111,7 @@ class Central:
             both = all(json.loads(message.payload).values())
             (self.live.add if both else self.live.discard)(station)
         elif what == "result":
-            header = msgspec.json.decode(message.payload, type=Header)
+            header = decode_json(message.payload, Header)
             self._received += 1
             self._seen[header.station].add(header.sequence)
             self.last_ns[header.station] = header.triggered_ns

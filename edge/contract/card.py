@@ -8,6 +8,7 @@ import msgspec
 
 from edge.contract.cam import Classes, Pooling, Thresholds
 from edge.contract.preprocess import PreprocessSpec
+from edge.contract.typed import decode_json
 from edge.contract.types import Verdict
 from edge.errors import BundleError
 
@@ -159,12 +160,12 @@ def encode_card(card: Card) -> bytes:
 def decode_card(data: bytes, name: str) -> Card:
     """Raises BundleError when the card is of a newer schema or does not hold what a card holds."""
     try:
-        schema = msgspec.json.decode(data, type=_Header).schema
+        schema = decode_json(data, _Header).schema
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise BundleError(f"{name}: not a card: {error}") from None
     if schema > SCHEMA:
         raise BundleError(f"{name}: card schema {schema}, this okng reads up to {SCHEMA}; update okng on this machine")
     try:
-        return msgspec.json.decode(data, type=Card)
+        return decode_json(data, Card)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise BundleError(f"{name}: {error}") from None

@@ -8,6 +8,7 @@ from typing import Any
 import msgspec
 
 from edge.contract.recipe import RecipeSettings
+from edge.contract.typed import convert, decode_json
 from edge.errors import ConfigError
 
 
@@ -26,12 +27,12 @@ def recorded_recipe(station: msgspec.Raw) -> RecordedRecipe | None:
     Raises ConfigError when this okng cannot read it.
     """
     try:
-        found = msgspec.json.decode(station, type=_Station).recipe
+        found = decode_json(station, _Station).recipe
         if not isinstance(found, dict):
             return None
-        name, sums = str(found.get("name")), msgspec.convert(found.get("sha256") or {}, dict[str, str])
+        name, sums = str(found.get("name")), convert(found.get("sha256") or {}, dict[str, str])
         stated = {key: value for key, value in found.items() if key not in {"name", "sha256", "golden"}}
-        settings = msgspec.convert(stated, RecipeSettings)
+        settings = convert(stated, RecipeSettings)
     except msgspec.DecodeError as error:
         raise ConfigError(f"a recorded recipe cannot be read: {error}; add --recipe") from None
     named = (settings.ignore, settings.presence.empty if settings.presence else None)

@@ -12,6 +12,7 @@ import msgspec
 from edge.contract.images import IMAGE_SUFFIXES
 from edge.contract.recording_before import FrameBefore, RecordingBefore
 from edge.contract.triggers import Outcome
+from edge.contract.typed import convert, decode_json
 from edge.contract.types import Label, Signal, Verdict
 from edge.errors import DataError
 
@@ -112,12 +113,12 @@ def read_recording(capture: Path) -> Recording | None:
 def _decode(path: Path) -> Recording:
     try:
         data = path.read_bytes()
-        schema = msgspec.json.decode(data, type=_Header).schema
+        schema = decode_json(data, _Header).schema
         if schema > SCHEMA:
             raise DataError(f"{path}: capture schema {schema}, this okng reads up to {SCHEMA}; update okng here")
         if schema < SCHEMA:
-            return _brought_up(msgspec.json.decode(data, type=RecordingBefore))
-        return msgspec.json.decode(data, type=Recording)
+            return _brought_up(decode_json(data, RecordingBefore))
+        return decode_json(data, Recording)
     except OSError as error:
         raise DataError(f"{path}: cannot be read: {error.strerror}") from None
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
@@ -137,7 +138,7 @@ def _trigger(before: FrameBefore) -> RecordedTrigger:
         inspection=before.inspection,
         part=before.part,
         triggered_ns=before.triggered_ns,
-        frames=(msgspec.convert(seen, RecordedFrame),),
+        frames=(convert(seen, RecordedFrame),),
         verdict=before.verdict,
         score=before.score,
         kind=before.kind,

@@ -8,6 +8,7 @@ from typing import Annotated, Any, TypeVar, get_args, get_origin
 
 import msgspec
 
+from edge.contract.typed import decode_toml
 from edge.errors import ConfigError
 
 T = TypeVar("T")
@@ -26,7 +27,7 @@ def read_settings(path: Path, kind: type[T]) -> T:
     except OSError as error:
         raise ConfigError(f"{path}: cannot be read: {error.strerror}") from None
     try:
-        return msgspec.toml.decode(data, type=kind)
+        return decode_toml(data, kind)
     except msgspec.ValidationError as error:
         raise ConfigError(f"{path}: {_explain(error, data, kind)}") from None
     except (ValueError, RecursionError) as error:  # not UTF-8, not TOML, a number of 5000 digits, nested too deep
@@ -75,7 +76,7 @@ def _field_type(kind: Any, key: str) -> Any:
 
 
 def _value_at(data: bytes, key: str) -> object:
-    value: Any = msgspec.toml.decode(data)
+    value: Any = decode_toml(data, dict[str, Any])
     for step in _steps(key):
         if isinstance(value, list):
             value = value[int(step)]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import msgspec
 
 from edge.contract.statistics import Point
+from edge.contract.typed import decode_json
 from edge.contract.types import Verdict
 from edge.control.chart import Watch
 from edge.control.drift import Reference
@@ -61,6 +62,6 @@ def encode_memory(memory: Memory) -> str:
 def decode_memory(text: str) -> Memory | None:
     """None when it is of another okng: then it is learned anew."""
     try:
-        return msgspec.json.decode(text, type=Memory)
+        return decode_json(text, Memory)
     except (msgspec.DecodeError, UnicodeDecodeError):
         return None

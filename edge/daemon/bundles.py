@@ -20,6 +20,7 @@ from msgspec.structs import replace
 from edge.contract.bundle import Bundle, read_bundle
 from edge.contract.signature import PublicKey
 from edge.contract.storage import new_folder, sync_folder, write_file
+from edge.contract.typed import decode_json
 from edge.errors import BundleError
 
 log = logging.getLogger(__name__)
@@ -167,7 +168,7 @@ class BundleStore:
 
 def _read(path: Path) -> Record | None:
     try:
-        return msgspec.json.decode(path.read_bytes(), type=Record)
+        return decode_json(path.read_bytes(), Record)
     except FileNotFoundError:
         return None
     except (OSError, ValueError, RecursionError) as error:  # msgspec's errors are ValueErrors

@@ -9,6 +9,7 @@ import msgspec
 
 from edge.contract.events import ProtectEvent
 from edge.contract.reasons import Reasons
+from edge.contract.typed import convert
 from edge.contract.types import Decision, Inspection, Signal
 from edge.daemon.happened import note
 from edge.daemon.life import DecisionNews, Life
@@ -90,4 +91,4 @@ class Decider:
 
 def fact(made: Decided | DecidedFact) -> DecidedFact:
     """As the wire says it."""
-    return msgspec.convert(made, DecidedFact, from_attributes=True)
+    return convert(made, DecidedFact, from_attributes=True)

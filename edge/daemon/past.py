@@ -5,13 +5,13 @@ from __future__ import annotations
 import sqlite3
 
 import cv2
-import msgspec
 import numpy as np
 
 from edge.contract.cam import Thresholds
 from edge.contract.images import decode_image
 from edge.contract.reading import Reading
 from edge.contract.survey import Survey
+from edge.contract.typed import decode_json
 from edge.contract.types import Pixels
 from edge.control.memory import Normal, decode_memory
 from edge.control.survey import Seen, Surveyor
@@ -157,7 +157,7 @@ def _seen(row: sqlite3.Row) -> Seen:
 
 def _thresholds(reader: PastReader, digest: str) -> Thresholds | None:
     found = reader.reading(digest)
-    return msgspec.json.decode(found, type=Reading).thresholds if found else None
+    return decode_json(found, Reading).thresholds if found else None
 
 
 def _normal(reader: PastReader, judges: set[str]) -> Normal | None:

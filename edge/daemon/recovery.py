@@ -5,6 +5,7 @@ from __future__ import annotations
 import msgspec
 
 from edge.contract.reading import Reading
+from edge.contract.typed import decode_json
 from edge.contract.types import MapUnits
 from edge.journal.journal import Journal
 from edge.journal.reader import JournalReader
@@ -69,7 +70,7 @@ def waiting(journal: Journal, asked: Waiting) -> WaitingAnswer | None:
 def reading_of(reader: JournalReader, row: Row) -> Reading | None:
     """How to read its map and score; None in rows of before there was such a thing."""
     found = reader.reading(row.reading) if row.reading else None
-    return msgspec.json.decode(found, type=Reading) if found else None
+    return decode_json(found, Reading) if found else None
 
 
 def published(row: Row, reading: Reading | None, *, maps: bool) -> Replayed:

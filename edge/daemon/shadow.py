@@ -20,6 +20,7 @@ import msgspec
 from edge.contract.bundle import Bundle
 from edge.contract.lifetime import Closing
 from edge.contract.recipe import Recipe
+from edge.contract.typed import decode_json
 from edge.contract.types import Inspection
 from edge.daemon.life import Life
 from edge.errors import BundleError, ConfigError, JournalError
@@ -112,7 +113,7 @@ class Shadow(Closing):
         line = self._answer(b"")
         if not line.startswith(b"{"):  # the reason
             raise BundleError(line.decode(errors="replace").strip())
-        if msgspec.json.decode(line, type=Proof).digest != self._bundle.digest:
+        if decode_json(line, Proof).digest != self._bundle.digest:
             raise BundleError(f"{self._bundle.path}: changed since the station started; restart it")
         log.info("shadow bundle %s (%s) proved itself", self._bundle.card.name, self._bundle.short)
         self._life.fault("shadow", "")
@@ -132,7 +133,7 @@ class Shadow(Closing):
             return
         line = self._answer(*ask(inspection.frames, recipe, self._taught))
         self._taught = recipe or self._taught
-        said = msgspec.json.decode(line, type=Said)
+        said = decode_json(line, Said)
         self._keep(inspection, bundle, said.verdict.value, said.score, said.kind)
 
     def _fits(self, recipe: Recipe) -> bool:

@@ -26,6 +26,7 @@ from edge.contract.cam import dequantise, name_kind, ng_map, score
 from edge.contract.card import GoldenFrame
 from edge.contract.images import read_image
 from edge.contract.runtime import ON_CPU, Runtime
+from edge.contract.typed import decode_json
 from edge.contract.types import Frame, Judgement
 from edge.errors import BundleError, DataError, OkngError
 
@@ -89,7 +90,7 @@ def finish_verify(
             why = "given up" if given_up() else f"did not prove itself within {limit_s:.0f} s"
             raise BundleError(f"{path}: {why}") from None
     if child.returncode == 0:
-        return msgspec.json.decode(output, type=Proof)
+        return decode_json(output, Proof)
     if child.returncode == BundleError.exit_status and output:
         raise BundleError(output.decode(errors="replace").strip())
     if child.returncode < 0:
@@ -166,7 +167,7 @@ def main() -> int:
     """The child process."""
     confine()
     try:
-        proof = verify(Path(sys.argv[1]), int(sys.argv[2]), msgspec.json.decode(sys.argv[3], type=Runtime))
+        proof = verify(Path(sys.argv[1]), int(sys.argv[2]), decode_json(sys.argv[3], Runtime))
     except OkngError as error:
         print(error)
         return BundleError.exit_status

@@ -18,6 +18,7 @@ import numpy as np
 
 from edge.contract.bundle import Bundle, read_bundle
 from edge.contract.recipe import Recipe, RecipeSettings
+from edge.contract.typed import decode_json
 from edge.contract.types import Frame, Judgement, Pixels, Verdict
 from edge.errors import BundleError, OkngError
 from edge.inference.verify import confine, verify
@@ -80,7 +81,7 @@ def serve(bundle: Bundle, source: BinaryIO, out: BinaryIO) -> None:
 
     judge = plain = PartJudge(Judge(bundle))
     while line := source.readline():
-        asked = msgspec.json.decode(line, type=Asked)
+        asked = decode_json(line, Asked)
         if taught := asked.recipe:
             ignore, empty = (read(shape) if shape else None for shape in (taught.ignore, taught.empty))
             judge = PartJudge(plain.judge, Recipe(taught.name, taught.settings, ignore, (), empty))

@@ -13,6 +13,7 @@ import msgspec
 
 from edge.contract.statistics import Point
 from edge.contract.triggers import PassedOver, Untaken
+from edge.contract.typed import decode_json
 from edge.contract.types import plain
 from edge.errors import JournalError
 
@@ -85,7 +86,7 @@ def kept_untaken(found: sqlite3.Row) -> KeptUntaken:
 def kept_point(found: sqlite3.Row) -> KeptPoint:
     """A line of `POINTS`. Raises JournalError when the disk changed it."""
     try:
-        point = msgspec.json.decode(found["point"], type=Point)
+        point = decode_json(found["point"], Point)
     except msgspec.DecodeError as error:
         raise JournalError(f"point {found['number']}: the journal's row is damaged: {error}") from None
     named = (found["number"], found["boot_id"], found["bundle"], found["recipe"], found["recorded_ns"])

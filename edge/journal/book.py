@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from functools import cache
 from hashlib import sha256
 from pathlib import Path
+from typing import Any
 
 import msgspec
 
@@ -17,6 +18,7 @@ from edge.contract.events import Event
 from edge.contract.recipe import Recipe
 from edge.contract.statistics import Point
 from edge.contract.triggers import PassedOver
+from edge.contract.typed import decode_json
 from edge.contract.types import Signal, plain
 from edge.errors import JournalError
 from edge.journal.beside import NEWEST, write_points, write_untaken
@@ -53,7 +55,7 @@ class Station:
         """The settings of a station that inspects by a recipe, as JSON."""
         if recipe is None:
             return self.settings
-        return msgspec.json.encode(msgspec.json.decode(self.settings or b"{}") | {"recipe": recipe.record()})
+        return msgspec.json.encode(decode_json(self.settings or b"{}", dict[str, Any]) | {"recipe": recipe.record()})
 
 
 class Book:

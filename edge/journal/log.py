@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import msgspec
 
 from edge.contract.events import Event
+from edge.contract.typed import decode_json
 from edge.contract.types import Verdict
 from edge.errors import JournalError
 from edge.journal.beside import NEWEST
@@ -81,7 +82,7 @@ def write_event(connection: sqlite3.Connection, boot_id: str, event: Event, now_
 def noted(found: sqlite3.Row) -> Noted:
     """A line of `EVENTS`. Raises JournalError when the disk changed it."""
     try:
-        event = msgspec.json.decode(found["content"], type=Event)
+        event = decode_json(found["content"], Event)
     except msgspec.DecodeError as error:
         raise JournalError(f"event {found['number']}: the journal's row is damaged: {error}") from None
     return Noted(found["number"], found["boot_id"], found["happened_ns"], event)

@@ -10,6 +10,7 @@ import msgspec
 import numpy as np
 
 from edge.contract.recipe import NamedRegion
+from edge.contract.typed import decode_json
 from edge.contract.types import Decision, Inspection, Label, LookResult, MapUnits, Signal, Verdict, plain
 from edge.errors import JournalError
 from edge.journal.images import SUFFIXES, StoredImage
@@ -240,7 +241,7 @@ def _row(found: sqlite3.Row) -> Row:
         map_units=_map(found),
         signal=Signal(found["signal"]),
         reason=found["reason"],
-        timings_ms=msgspec.json.decode(found["timings_ms"], type=dict[str, float]),
+        timings_ms=decode_json(found["timings_ms"], dict[str, float]),
         bundle=found["bundle"],
         captured_ns=found["captured_ns"],
         triggered_ns=found["triggered_ns"],
@@ -252,8 +253,8 @@ def _row(found: sqlite3.Row) -> Row:
         image_removed_ns=found["image_removed_ns"],
         protected_ns=found["protected_ns"],
         recipe_name=found["recipe_name"],
-        region=msgspec.json.decode(found["region"], type=NamedRegion) if found["region"] else None,
-        looks=msgspec.json.decode(found["looks"] or "[]", type=tuple[LookResult, ...]),
+        region=decode_json(found["region"], NamedRegion) if found["region"] else None,
+        looks=decode_json(found["looks"] or "[]", tuple[LookResult, ...]),
         golden=found["golden"],
         reading=found["reading"],
     )

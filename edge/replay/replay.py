@@ -12,6 +12,7 @@ import numpy as np
 from edge.camera import Camera
 from edge.contract.recipe import NamedRegion, Recipe
 from edge.contract.triggers import Outcome
+from edge.contract.typed import decode_json
 from edge.contract.types import Inspection, Signal, Verdict
 from edge.errors import CameraError, UsageError
 from edge.inference.judge import Judge
@@ -80,7 +81,7 @@ def read_lines(path: Path) -> list[ReplayLine]:
     found = []
     for number, line in enumerate(lines, 1):
         try:
-            found.append(msgspec.json.decode(line, type=ReplayLine))
+            found.append(decode_json(line, ReplayLine))
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
             raise UsageError(f"{path}, line {number}: not a result of okng replay: {error}") from None
     return found

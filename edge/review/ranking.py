@@ -10,6 +10,7 @@ from enum import StrEnum
 import msgspec
 
 from edge.contract.reading import Reading
+from edge.contract.typed import decode_json
 from edge.contract.types import Decision, Verdict
 from edge.journal.log import Disagreement
 from edge.journal.reader import JournalReader
@@ -172,6 +173,6 @@ def _features(reader: JournalReader, row: Row, readings: dict[str, Reading | Non
         return None
     if row.reading not in readings:
         text = reader.reading(row.reading)
-        readings[row.reading] = msgspec.json.decode(text, type=Reading) if text else None
+        readings[row.reading] = decode_json(text, Reading) if text else None
     reading = readings[row.reading]
     return None if reading is None else features(row.map_units, reading)

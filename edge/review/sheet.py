@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-import msgspec
-
 from edge.contract.cam import dequantise, heatmap, ng_map, overlay
 from edge.contract.card import decode_card
 from edge.contract.images import decode_image
@@ -15,6 +13,7 @@ from edge.contract.reading import Reading
 from edge.contract.region import Region
 from edge.contract.sheet import draw_sheet
 from edge.contract.storage import new_file
+from edge.contract.typed import decode_json
 from edge.contract.types import Pixels
 from edge.errors import BundleError, DataError, JournalError
 from edge.journal.reader import JournalReader
@@ -58,7 +57,7 @@ def _picture(
     region = row.region or regions[row.bundle]
     if text is None or region is None:
         return pixels
-    return _over(pixels, row, msgspec.json.decode(text, type=Reading), region)
+    return _over(pixels, row, decode_json(text, Reading), region)
 
 
 def _over(pixels: Pixels, row: Row, reading: Reading, region: Region) -> Pixels:

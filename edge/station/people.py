@@ -17,6 +17,7 @@ import msgspec
 
 from edge.contract.key_files import make_folder, openness, write_new
 from edge.contract.storage import sync_folder
+from edge.contract.typed import decode_toml
 from edge.errors import UsageError
 from edge.wire.allowed import Role
 
@@ -68,7 +69,7 @@ def read_people(path: Path) -> dict[str, Person]:
         with path.open("rb") as file:
             if problem := openness(path, os.fstat(file.fileno())):
                 raise UsageError(problem)
-            return msgspec.toml.decode(file.read(), type=dict[str, Person])
+            return decode_toml(file.read(), dict[str, Person])
     except FileNotFoundError:
         return {}
     except OSError as error:

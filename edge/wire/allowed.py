@@ -16,6 +16,7 @@ import msgspec
 
 from edge.contract.key_files import check_name
 from edge.contract.storage import write_file
+from edge.contract.typed import decode_toml
 from edge.errors import UsageError
 from edge.wire.keys import is_key
 
@@ -56,7 +57,7 @@ def read_allowed(path: Path) -> dict[str, Allowed]:
     if mode & 0o022:
         raise UsageError(f"{path}: others can write it (mode {mode:04o}); chmod go-w {path}")
     try:
-        found = msgspec.toml.decode(data, type=dict[str, Allowed])
+        found = decode_toml(data, dict[str, Allowed])
     except (ValueError, RecursionError) as error:
         raise UsageError(f"{path}: {error}; mend it, or make it anew with `okng keys allow`") from None
     for name in found:

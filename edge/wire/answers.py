@@ -9,6 +9,7 @@ import msgspec
 from edge.contract.cam import Thresholds
 from edge.contract.quality import Quality
 from edge.contract.reasons import Reasons
+from edge.contract.typed import convert
 from edge.contract.types import State, Verdict
 from edge.errors import WireError
 from edge.wire.messages import Count, DecidedFact, ResultHeader
@@ -202,6 +203,6 @@ ANSWERS: dict[str, type[msgspec.Struct]] = {
 def read_answer(result: dict[str, Any], kind: type[Any]) -> Any:
     """A reply's `result` as one of these. Raises WireError when it is none."""
     try:
-        return msgspec.convert(result, kind)
+        return convert(result, kind)
     except msgspec.ValidationError as error:
         raise WireError(f"not a {kind.__name__}: {error}") from None

@@ -17,6 +17,7 @@ from edge.contract.quality import Quality
 from edge.contract.recipe import NamedRegion
 from edge.contract.region import Region
 from edge.contract.statistics import Point
+from edge.contract.typed import decode_json
 from edge.contract.types import Decision, Label, LookResult, MapUnits, Signal, State, Verdict
 from edge.errors import WireError
 
@@ -407,9 +408,9 @@ _READERS: dict[bytes, tuple[Callable[[Sequence[bytes]], Message], int]] = {
 
 def _decode(data: bytes, kind: type[_Header]) -> _Header:
     try:
-        schema = msgspec.json.decode(data, type=_Schema).schema
+        schema = decode_json(data, _Schema).schema
         if schema > SCHEMA:
             raise WireError(f"a message of schema {schema}; this okng reads up to {SCHEMA}: update okng here")
-        return msgspec.json.decode(data, type=kind)
+        return decode_json(data, kind)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise WireError(f"not a {kind.__name__}: {error}") from None

@@ -12,6 +12,7 @@ import msgspec
 
 from edge.contract.cam import Thresholds
 from edge.contract.settings import RecipeName
+from edge.contract.typed import decode_json
 from edge.contract.types import Decision, Label, plain
 from edge.errors import WireError
 from edge.wire.messages import SCHEMA
@@ -262,7 +263,7 @@ def decode_request(frames: Sequence[bytes]) -> Request | Refusal:
     if len(data) > LARGEST_REQUEST:
         return Refusal(route, "", ErrorCode.TOO_LARGE, f"{len(data)} bytes; at most {LARGEST_REQUEST}")
     try:
-        envelope = msgspec.json.decode(data, type=Envelope)
+        envelope = decode_json(data, Envelope)
     except msgspec.ValidationError as error:
         return _explain(route, data, str(error))
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
@@ -288,7 +289,7 @@ def refusal_frames(refusal: Refusal) -> list[bytes]:
 def decode_reply(data: bytes) -> Reply:
     """Raises WireError when it is no reply, or of another schema."""
     try:
-        reply = msgspec.json.decode(data, type=Reply)
+        reply = decode_json(data, Reply)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise WireError(f"not a reply: {error}") from None
     if reply.schema != SCHEMA:
@@ -320,7 +321,7 @@ def _unsupported(route: tuple[bytes, ...], request_id: str, schema: int) -> Refu
 
 def _is_json(data: bytes) -> bool:
     try:
-        msgspec.json.decode(data)
+        decode_json(data, Any)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return False
     return True
@@ -328,6 +329,6 @@ def _is_json(data: bytes) -> bool:
 
 def _read(data: bytes, kind: type[Any]) -> Any | None:
     try:
-        return msgspec.json.decode(data, type=kind)
+        return decode_json(data, kind)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return None

@@ -81,7 +81,7 @@ class Running:
                 self.boot = self.station.wait_joined(0.5).header.boot
                 return self
         self.station.close()
-        raise AssertionError(self.log.read_text())
+        raise AssertionError(f"it ended with {self.process.returncode}: {self.log.read_text()}")
 
     def __exit__(self, *_: object) -> None:
         self.process.kill()

@@ -15,6 +15,7 @@ import cv2
 import msgspec
 
 from edge.contract.storage import write_file
+from edge.contract.typed import decode_json
 from edge.errors import DataError, UsageError
 from trainer.annotations import coco, label_studio
 from trainer.annotations.shapes import Drawing
@@ -48,8 +49,8 @@ def read_drawings(path: Path) -> list[Drawing]:
         raise DataError(f"{path}: cannot be read: {error.strerror}") from None
     try:
         if data.lstrip()[:1] == b"[":
-            return list(label_studio.drawings(msgspec.json.decode(data, type=list[label_studio.Task])))
-        return list(coco.drawings(msgspec.json.decode(data, type=coco.Coco)))
+            return list(label_studio.drawings(decode_json(data, list[label_studio.Task])))
+        return list(coco.drawings(decode_json(data, coco.Coco)))
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise DataError(f"{path}: neither a JSON export of Label Studio nor COCO: {error}") from None
 

@@ -8,6 +8,7 @@ from typing import Annotated, Any, get_args
 
 import msgspec
 
+from edge.contract.typed import decode_toml
 from edge.errors import UsageError
 
 Share = Annotated[float, msgspec.Meta(ge=0.0, le=1.0)]
@@ -94,7 +95,7 @@ def read_recipe(name: str) -> Recipe:
         known = ", ".join(RECIPES)
         raise UsageError(f"{name}: neither a recipe ({known}) nor a file to read: {error.strerror}") from None
     try:
-        return msgspec.toml.decode(data, type=Recipe)
+        return decode_toml(data, Recipe)
     except msgspec.ValidationError as error:
         raise UsageError(f"{path}: {explain_setting(error, Recipe)}") from None
     except (ValueError, RecursionError) as error:
