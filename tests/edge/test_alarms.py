@@ -7,6 +7,8 @@ import re
 import time
 from pathlib import Path
 
+import pytest
+
 import edge
 from edge.client import Station
 from edge.contract.events import DriftEvent, FaultEvent
@@ -60,6 +62,7 @@ def test_each_fault_that_the_document_names_has_words_on_the_page_and_the_code_h
         assert {f"notice.{name}" for name in named} <= words.texts.keys()
 
 
+@pytest.mark.slow
 def test_a_fault_and_a_drift_are_journaled_and_published_raised_and_over(tmp_path, bundle, capture, okng) -> None:
     config = station_file(tmp_path / "d", bundle, f"{capture.as_uri()}?loop=true", BY_COMMAND, BRIGHTER)
     began_ns = time.time_ns()

@@ -189,6 +189,7 @@ def test_none_is_begun_while_a_part_is_in_flight(tmp_path, bundle, capture) -> N
         assert daemon.end() == 0, daemon.log.read_text()
 
 
+@pytest.mark.slow
 def test_a_changeover_that_was_answered_outlives_a_kill(tmp_path, bundle, capture) -> None:
     config = station_file(recipes(tmp_path / "d", plain=""), bundle, capture.as_uri(), 'recipe = "plain"', ON_START)
     with Running(config) as daemon:
@@ -270,6 +271,7 @@ def test_a_recipes_own_bundle_is_kept_and_the_one_that_was_loaded_comes_back_wit
         assert daemon.end() == 0, daemon.log.read_text()
 
 
+@pytest.mark.slow
 def test_a_bundle_that_judges_the_recipes_known_parts_wrong_is_refused_and_the_one_before_comes_back(
     tmp_path, bundle, capture
 ) -> None:

@@ -316,6 +316,7 @@ def test_nothing_is_inspected_before_the_command_start(tmp_path, bundle, capture
         assert daemon.end() == 0
 
 
+@pytest.mark.slow
 def test_more_triggers_than_can_wait_are_refused_and_those_that_wait_at_the_end_are_faults(
     tmp_path, bundle, capture
 ) -> None:
@@ -393,6 +394,7 @@ def test_sigterm_at_any_moment_ends_well_with_all_results_in_the_journal(tmp_pat
             assert [int(name.split("-")[1]) for name in rows] == list(range(1, len(rows) + 1))
 
 
+@pytest.mark.slow
 def test_sigterm_while_it_starts_is_no_crash(tmp_path, bundle, capture) -> None:
     def one(index: int, pause_s: float) -> tuple[int, str]:
         config = station_file(tmp_path / str(index), bundle, f"{capture.as_uri()}?loop=true")

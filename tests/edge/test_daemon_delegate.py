@@ -26,6 +26,7 @@ def until_faults(daemon: Running, wanted: set[str]) -> dict[str, str]:
     return faults
 
 
+@pytest.mark.slow
 def test_a_delegate_that_fails_costs_no_inspection_and_is_used_again_when_it_works(
     tmp_path, bundle, capture, twin, seal
 ) -> None:

@@ -21,6 +21,7 @@ def port() -> int:
         return found.getsockname()[1]
 
 
+@pytest.mark.slow
 def test_a_plc_triggers_gets_each_verdict_and_sees_the_station_stop(tmp_path, bundle, capture, port) -> None:
     pytest.importorskip("pymodbus", reason="pip install 'okng[modbus]'")
     from tests.doubles.plc import PlcAsClient
@@ -48,6 +49,7 @@ def test_a_plc_triggers_gets_each_verdict_and_sees_the_station_stop(tmp_path, bu
         assert len(daemon.rows()) == 12
 
 
+@pytest.mark.slow
 def test_a_plc_that_cannot_be_reached_is_a_fault_that_is_shown_and_rejects_all(tmp_path, bundle, capture, port) -> None:
     pytest.importorskip("pymodbus", reason="pip install 'okng[modbus]'")
     lines = ('signal = {kind = "modbus"}', f'modbus = {{role = "client", port = {port}}}')

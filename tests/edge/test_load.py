@@ -52,6 +52,7 @@ def said_to(daemon: Running, bundle: Path) -> str:
     return str(caught.value)
 
 
+@pytest.mark.slow
 def test_a_bundle_takes_over_between_two_frames_and_each_result_names_its_own(
     tmp_path, bundle, kinds_bundle, capture, okng
 ) -> None:
@@ -107,6 +108,7 @@ def test_a_bad_bundle_is_refused_and_the_station_goes_on_with_what_it_has(
         assert daemon.end() == 0, daemon.log.read_text()
 
 
+@pytest.mark.slow
 def test_a_station_that_trusts_a_key_takes_no_bundle_but_those_it_signed(
     okng, tmp_path, bundle, capture, seal, keys
 ) -> None:

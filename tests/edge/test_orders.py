@@ -237,6 +237,7 @@ def test_thresholds_and_a_pause_outlive_a_kill(tmp_path, bundle, capture, okng) 
         assert daemon.end() == 0, daemon.log.read_text()
 
 
+@pytest.mark.slow
 def test_a_held_part_gets_its_signal_from_the_first_decision_alone(tmp_path, bundle, capture) -> None:
     recipe = UNSURE + "hold_s = 600\n"
     config = unsure_station(tmp_path / "d", bundle, f"{capture.as_uri()}?loop=true", recipe=recipe)

@@ -76,6 +76,7 @@ def test_where_there_is_none_it_is_the_last_one_and_an_error_is_nobodys(camera) 
     assert frames.newest(fresh=True) is frames.newest(fresh=True) is shown
 
 
+@pytest.mark.slow
 def test_a_live_camera_is_seen_without_any_part_and_halted_too(tmp_path, bundle, noise_frames) -> None:
     recipes = 'recipes = "products"'
     config = station_file(tmp_path / "d", bundle, f"sim://{noise_frames}?rate=5", recipes, BY_COMMAND)

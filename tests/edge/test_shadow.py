@@ -46,6 +46,7 @@ def until_shadowed(daemon: Running, frames: int) -> dict:
     return told
 
 
+@pytest.mark.slow
 def test_a_shadow_drives_nothing_and_its_disagreements_are_journaled_and_summarised(
     tmp_path, bundle, strict, capture, okng
 ) -> None:

@@ -75,6 +75,7 @@ def replay(okng, bundle, record, monkeypatch):
     return lambda *options: okng("replay", record[0], "--bundle", bundle, *options)
 
 
+@pytest.mark.slow
 def test_every_trigger_is_in_the_capture_in_its_order_with_what_became_of_it(record) -> None:
     triggers = record[1]["triggers"]
     assert [each["outcome"] for each in triggers[:4]] == ["missed", "judged", "judged", "fault"]

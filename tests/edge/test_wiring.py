@@ -185,12 +185,14 @@ def test_a_trigger_that_waited_beyond_its_deadline_gets_a_fault_without_a_frame(
         assert line.rises(Output.PASS) == 0
 
 
+@pytest.mark.slow
 def test_a_camera_that_fails_takes_ready_away_and_gives_it_back(run) -> None:
     with run(BY_SENSOR, camera="rate=30&fault=black&after=30&lasting=40") as line:
         wait_until(lambda: line.rises(Output.READY) == 2 and not line.level(Output.ERROR))
         assert line.rises(Output.ERROR) >= 1
 
 
+@pytest.mark.slow
 def test_triggers_that_cannot_be_taken_are_counted_and_rejected(run) -> None:
     with run(BY_SENSOR) as line:
         line.inspector.stop("stopped by command")

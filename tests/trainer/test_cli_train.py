@@ -157,6 +157,7 @@ def test_the_report_needs_nothing_from_elsewhere(tiny_run):
     assert "expect less on new parts" in page, "validation images are no proof, and the page says so"
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("shallow")
 def test_odd_names_a_bad_image_and_an_empty_folder_for_the_run(photos, okng, tmp_path):
     data, out = tmp_path / "a <b>&amp; c", tmp_path / "run"

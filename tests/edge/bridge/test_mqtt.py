@@ -130,6 +130,7 @@ def trigger(daemon: Running, *parts: str) -> list[str]:
     return [daemon.station.trigger(part) for part in parts]
 
 
+@pytest.mark.slow
 @needs_mosquitto
 def test_birth_results_state_and_death(config, broker) -> None:
     with Running(config) as daemon, bridge(config, broker) as running, Subscriber(broker.port) as plant:

@@ -53,6 +53,7 @@ def _same(found: list[ResultMessage], published: list[ResultMessage]) -> None:
         np.testing.assert_array_equal(one.map_units, other.map_units)
 
 
+@pytest.mark.slow
 def test_a_bookmark_leads_over_a_restart_to_every_result(daemon) -> None:
     asked = [daemon.station.trigger(f"B-{number}") for number in range(3)]
     published = daemon.earlier + daemon.collect(len(daemon.results) + 3)[-3:]

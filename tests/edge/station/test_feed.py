@@ -61,6 +61,7 @@ def test_results_and_their_images_are_shown(daemon, bundle) -> None:
     asyncio.run(use())
 
 
+@pytest.mark.slow
 def test_a_decision_is_in_the_journal_once_whatever_is_clicked_and_however_often_the_station_goes(config) -> None:
     async def use() -> None:
         with Running(config) as daemon:

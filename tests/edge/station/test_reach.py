@@ -100,6 +100,7 @@ def test_people_can_be_set_listed_and_removed(okng, tmp_path) -> None:
     )
 
 
+@pytest.mark.slow
 def test_a_real_request_over_https_and_none_without_or_for_a_foreign_name(config, files, tls) -> None:
     certificate, key = tls
     command = [sys.executable, "-m", "edge.cli", "station", "--config", str(config), "--port", "0", *files]

@@ -192,6 +192,7 @@ def test_no_stranger_is_heard_or_hears(behind, context, approach) -> None:
     assert behind.done == [Status()]
 
 
+@pytest.mark.slow
 def test_a_revoked_key_is_out_at_once_and_others_stay(behind) -> None:
     with behind.client(behind.keys[Role.OPERATOR]) as revoked, behind.client(behind.keys[Role.VIEWER]) as other:
         revoked.wait_joined()
