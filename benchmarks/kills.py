@@ -40,7 +40,8 @@ from edge.client.links import new_id
 from edge.contract.bundle import PROVENANCE, SUMS, Bundle, read_bundle, write_bundle
 from edge.errors import OkngError, WireError
 from edge.shipped import shipped_bundle
-from edge.wire.messages import ResultMessage, decode_message
+from edge.wire.frames import decode_message
+from edge.wire.messages import ResultMessage
 from edge.wire.requests import ErrorCode, Load
 
 ROOT = Path(__file__).parents[1]

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 
 from edge.errors import WireError
 from edge.wire.answers import ReplayAnswer, Replayed
+from edge.wire.frames import map_from_bytes
 from edge.wire.messages import (
     DecisionMessage,
     EventMessage,
@@ -18,7 +19,6 @@ from edge.wire.messages import (
     StateMessage,
     StatisticsMessage,
     Topic,
-    map_from_bytes,
 )
 from edge.wire.requests import Replay, parse_after
 

@@ -45,8 +45,9 @@ from edge.wire.answers import (
     WaitingAnswer,
     read_answer,
 )
+from edge.wire.frames import decode_message
 from edge.wire.keys import ClientKeys
-from edge.wire.messages import Message, ResultMessage, StateMessage, Topic, decode_message
+from edge.wire.messages import Message, ResultMessage, StateMessage, Topic
 from edge.wire.present import FetchFrame, FrameAnswer, Recipes, RecipesAnswer
 from edge.wire.queries import (
     FetchImage,

@@ -7,7 +7,8 @@ from typing import TypeVar
 
 from edge.client import AsyncStation, ClientKeys, CommandRefused
 from edge.station.live import Part
-from edge.wire.messages import DecidedFact, ImageHeader, ImageMessage, ResultHeader, ResultMessage, map_from_bytes
+from edge.wire.frames import map_from_bytes
+from edge.wire.messages import DecidedFact, ImageHeader, ImageMessage, ResultHeader, ResultMessage
 from edge.wire.requests import ErrorCode
 
 T = TypeVar("T")

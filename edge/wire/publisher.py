@@ -22,6 +22,7 @@ from edge.contract.statistics import Point
 from edge.contract.types import Inspection, State, plain
 from edge.errors import WireError
 from edge.wire.addresses import is_tcp
+from edge.wire.frames import encode_message
 from edge.wire.guard import Guard
 from edge.wire.messages import (
     Counters,
@@ -45,7 +46,6 @@ from edge.wire.messages import (
     StatisticsHeader,
     StatisticsMessage,
     Topic,
-    encode_message,
 )
 from edge.wire.sockets import bind
 

@@ -17,7 +17,8 @@ from edge.daemon.recovery import replay
 from edge.journal.journal import Journal
 from edge.journal.rows import Entry
 from edge.journal.schema import FILE
-from edge.wire.messages import ImageReference, decode_message
+from edge.wire.frames import decode_message
+from edge.wire.messages import ImageReference
 from edge.wire.publisher import Publisher
 from edge.wire.requests import Replay
 from edge.wire.sockets import connect

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 
-from edge.wire.messages import ResultMessage, StateMessage, decode_message
+from edge.wire.frames import decode_message
+from edge.wire.messages import ResultMessage, StateMessage
 
 SECOND = 1_000_000_000
 

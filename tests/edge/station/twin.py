@@ -10,14 +10,8 @@ import msgspec
 import zmq
 
 from edge.contract.types import Verdict
-from edge.wire.messages import (
-    Counters,
-    ImageMessage,
-    Message,
-    ResultMessage,
-    StateMessage,
-    encode_message,
-)
+from edge.wire.frames import encode_message
+from edge.wire.messages import Counters, ImageMessage, Message, ResultMessage, StateMessage
 from tests.edge.station import messages
 
 

@@ -13,6 +13,7 @@ from edge.contract.cam import Classes, Thresholds
 from edge.contract.events import OtherEvent, PauseEvent
 from edge.contract.types import Signal, State, Verdict
 from edge.errors import WireError
+from edge.wire.frames import decode_message, encode_message
 from edge.wire.messages import (
     Counters,
     ImageHeader,
@@ -23,8 +24,6 @@ from edge.wire.messages import (
     ResultMessage,
     StateHeader,
     StateMessage,
-    decode_message,
-    encode_message,
 )
 
 WHO = {"station": "one", "boot": "3f9a01c2", "number": 3, "sequence": 2, "captured_ns": 5, "bundle": "b" * 64}

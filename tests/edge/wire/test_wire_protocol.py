@@ -10,7 +10,8 @@ from jsonschema import Draft202012Validator
 
 import edge.wire
 from edge.contract.events import Event
-from edge.wire.messages import Topic, decode_message
+from edge.wire.frames import decode_message
+from edge.wire.messages import Topic
 from edge.wire.requests import COMMANDS, ErrorCode, Reply, Request, decode_reply, decode_request
 from edge.wire.schemas import FILE, text
 
