@@ -9,34 +9,26 @@ import logging
 import os
 import signal
 import sys
-from collections.abc import Iterator
 from importlib.metadata import entry_points
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import Any, NoReturn
 
 import click
 
 from edge import __version__
 from edge.bridge.commands import bridge
+from edge.commands import changes, orders, watch
 from edge.commands.journal import journal
 from edge.commands.keys import find_key, keys, sign
-from edge.commands.orders import COMMANDS as ORDERS
 from edge.commands.replay import replay
 from edge.commands.review import review
 from edge.contract import interrupts
 from edge.errors import BundleError, OkngError
+from edge.options import config_option
 from edge.station.command import station
 from edge.station.people_command import people
 
-if TYPE_CHECKING:
-    from edge.client import Station
-    from edge.wire.messages import ResultMessage
-
 NEEDS_TRAINING_EXTRA = ("train", "evaluate", "convert", "demo")
-config_option = click.option(
-    "--config", type=click.Path(path_type=Path), default="station.toml", envvar="OKNG_CONFIG", show_default=True,
-    show_envvar=True, help="The station file.",
-)  # fmt: skip
 
 
 class Program(click.Group):
@@ -83,8 +75,8 @@ okng.add_command(replay)
 okng.add_command(review)
 okng.add_command(sign)
 okng.add_command(station)
-for order in ORDERS:
-    okng.add_command(order)
+for command in (*watch.COMMANDS, *orders.COMMANDS, *changes.COMMANDS):
+    okng.add_command(command)
 
 
 @okng.command()
@@ -149,208 +141,6 @@ def verify(bundle: Path, trusted: tuple[str, ...], runs: int, as_json: bool) -> 
         f"{proof.worst_units} units), invoke {proof.invoke_ms} ms, 95 % within {proof.invoke_p95_ms} ms, over "
         f"{proof.invokes} runs with {proof.runtime}"
     )
-
-
-@okng.command()
-@config_option
-@click.option("--json", "as_json", is_flag=True, help="Print each result as a JSON line.")
-@click.option("--count", type=click.IntRange(1), help="End after so many results.")
-@click.option("--after", default="", metavar="ID", help="First all results since inspection ID, from the journal.")
-def watch(config: Path, as_json: bool, count: int | None, after: str) -> None:
-    """Show the station's verdicts as they come, each of them, until Ctrl-C.
-
-    \b
-    Example: okng watch --config station.toml
-    """
-    import itertools
-
-    import msgspec
-
-    from edge.wire.messages import EventMessage, ResultMessage, StateMessage, Topic
-
-    seen = itertools.count(1)
-    with _station(config, topics=(Topic.RESULT, Topic.STATE, Topic.EVENT), after=after) as station:
-        last = None
-        for message in station.messages(silence_s=5.0):
-            if isinstance(message, ResultMessage):
-                click.echo(msgspec.json.encode(message.header) if as_json else _shown(message))
-                if next(seen) == count:
-                    return
-            elif isinstance(message, EventMessage) and not as_json:
-                click.secho(f"-- {message.header.event}", dim=True)
-            elif isinstance(message, StateMessage) and not as_json:
-                header = message.header
-                now = (header.state, header.reason, *header.faults.values(), *header.warnings.values())
-                if now != last:
-                    click.secho(f"-- {': '.join(filter(None, now))}", dim=True)
-                last = now
-
-
-@okng.command()
-@config_option
-def status(config: Path) -> None:
-    """Print the station's state and counts as JSON."""
-    import json
-
-    from edge.wire.requests import Status
-
-    with _station(config) as station:
-        click.echo(json.dumps(station.request(Status()), indent=1))
-
-
-@okng.command()
-@config_option
-def start(config: Path) -> None:
-    """Let the station inspect."""
-    with _station(config) as station:
-        station.start()
-
-
-@okng.command()
-@config_option
-def stop(config: Path) -> None:
-    """Have the station inspect no more, until `okng start`. The daemon stays; SIGTERM ends it."""
-    with _station(config) as station:
-        station.stop()
-
-
-@okng.command()
-@click.argument("bundle", type=click.Path(path_type=Path))
-@config_option
-def load(bundle: Path, config: Path) -> None:
-    """Have the station judge with BUNDLE, once it has proved itself; if it does not, the station keeps what it had.
-
-    It keeps a copy and judges with it after a restart too, until another is loaded or the station file names another.
-    Should BUNDLE bring faults that were not there before, the station goes back to the one before by itself.
-
-    \b
-    Example: okng load bundles/second
-    """
-    with _station(config) as station, _bad_bundles():
-        found = station.load(str(bundle.absolute()))
-    click.echo(f"{found.bundle_name} ({found.bundle[:12]}) judges from now on")
-
-
-@okng.command()
-@config_option
-def rollback(config: Path) -> None:
-    """Have the station judge with the bundle before this one again.
-
-    \b
-    Example: okng rollback
-    """
-    with _station(config) as station:
-        found = station.rollback()
-    click.echo(f"{found.bundle_name} ({found.bundle[:12]}) judges again")
-
-
-@okng.command()
-@click.argument("recipe", metavar="NAME")
-@config_option
-def changeover(recipe: str, config: Path) -> None:
-    """Have the station inspect another product, by recipe NAME of its folder of recipes.
-
-    Refused while a part is in flight, and where recipe or bundle are not good: then the station keeps what it had. Its
-    known frames must be judged right before the station is ready again.
-
-    \b
-    Example: okng changeover screw-m4
-    """
-    with _station(config) as station, _bad_bundles():
-        found = station.changeover(recipe)
-    click.echo(f"{found.recipe} from now on, judged by {found.bundle_name} ({found.bundle[:12]})")
-
-
-@okng.command()
-@config_option
-def interlock(config: Path) -> None:
-    """Have the station judge its known frames now; it is ready only while it judges them right. Exit status 1 if not.
-
-    \b
-    Example: okng interlock
-    """
-    with _station(config) as station:
-        found = station.interlock()
-    for wrong in found.wrong:
-        click.echo(wrong)
-    click.echo(f"{found.frames} known frames, {len(found.wrong)} judged wrong")
-    sys.exit(0 if found.passed else 1)
-
-
-@okng.command()
-@click.argument("label", type=click.Choice(["ok", "ng"]))
-@config_option
-def golden(label: str, config: Path) -> None:
-    """Inspect the known part in front of the camera, which is ok or ng. It is rejected in any case. Exit status 1 if
-    it is judged wrong: then the station is not ready until it judges such a part right.
-
-    \b
-    Example: okng golden ng
-    """
-    with _station(config) as station:
-        found = station.golden("ok" if label == "ok" else "ng")
-    click.echo(f"{found.inspection}: {'; '.join(found.wrong) or f'judged right, as {label}'}")
-    sys.exit(0 if found.passed else 1)
-
-
-@okng.command()
-@click.argument("part", default="")
-@config_option
-def trigger(part: str, config: Path) -> None:
-    """Inspect the part in front of the camera once, and print the id of the inspection.
-
-    \b
-    Example: okng trigger A-1024
-    """
-    with _station(config) as station:
-        click.echo(station.trigger(part))
-
-
-def _decision_command(name: str, summary: str) -> None:
-    @okng.command(name, help=f"{summary}\n\n\b\nExample: okng {name} 3f9a12c4-17 --reason 'only dust'")
-    @click.argument("inspection", metavar="ID")
-    @click.option("--operator", default=lambda: os.environ.get("USER", "operator"), help="Who decides.")
-    @click.option("--code", default="", help="Why, by one of the station's reasons (`okng status`).")
-    @click.option("--reason", default="", help="Why, in words.")
-    @config_option
-    def decide(inspection: str, operator: str, code: str, reason: str, config: Path) -> None:
-        from edge.contract.types import Decision
-
-        with _station(config) as station:
-            station.decide(inspection, Decision(name), operator, reason, code=code)
-        click.echo(f"{inspection}: {name}ed by {operator}")
-
-
-_decision_command("accept", "An operator accepts the part of inspection ID; the journal keeps it.")
-_decision_command("reject", "An operator rejects the part of inspection ID; the journal keeps it.")
-
-
-def _station(config: Path, **options: Any) -> Station:
-    from edge.client.configured import station_of
-    from edge.daemon.config import read_config
-
-    return station_of(read_config(config), **options)
-
-
-@contextlib.contextmanager
-def _bad_bundles() -> Iterator[None]:
-    """What a station refuses because of the bundle is an error of the bundle, by exit status too."""
-    from edge.client import CommandRefused
-    from edge.wire.requests import ErrorCode
-
-    try:
-        yield
-    except CommandRefused as error:
-        raise BundleError(str(error)) if error.code == ErrorCode.BAD_BUNDLE else error from None
-
-
-def _shown(message: ResultMessage) -> str:
-    header = message.header
-    colour = {"ok": "green", "ng": "red", "review": "yellow", "fault": "magenta"}[header.verdict]
-    score = "     " if header.score is None else f"{header.score:.3f}"
-    verdict = click.style(f"{header.verdict.upper():<7}", fg=colour, bold=True)
-    kind = f"{header.kind}  " if header.kind else ""
-    return f"{verdict} {score}  {kind}{header.id}  {header.part or header.frame_name}  {header.reason}".rstrip()
 
 
 def main() -> NoReturn:

@@ -14,15 +14,12 @@ from typing import TYPE_CHECKING
 import click
 
 from edge.errors import UsageError
+from edge.options import config_option
 
 if TYPE_CHECKING:
     from edge.bridge.relay import Peer
     from edge.daemon.config import StationConfig
 
-config_option = click.option(
-    "--config", type=click.Path(path_type=Path), default="station.toml", envvar="OKNG_CONFIG", show_default=True,
-    show_envvar=True, help="The station file.",
-)  # fmt: skip
 position_option = click.option(
     "--position", type=click.Path(path_type=Path), show_default="STATION.BRIDGE-position beside the journal's folder",
     help="The file that says how far the peer has taken the results.",

@@ -9,15 +9,12 @@ from typing import TYPE_CHECKING
 import click
 
 from edge.errors import UsageError
+from edge.options import config_option
 
 if TYPE_CHECKING:
     from edge.journal.reader import JournalReader
 
 SUFFIXES = {".csv": "csv", ".parquet": "parquet"}
-config_option = click.option(
-    "--config", type=click.Path(path_type=Path), default="station.toml", envvar="OKNG_CONFIG", show_default=True,
-    show_envvar=True, help="The station file, which names the journal's folder.",
-)  # fmt: skip
 folder_option = click.option(
     "--journal", "folder", type=click.Path(path_type=Path), help="The journal's folder itself, without a station file."
 )

@@ -1,25 +1,45 @@
-"""What a person tells or asks a running station beside starting it: pauses, thresholds, protection, decisions."""
+"""What a person tells or asks a running station: to inspect or not, thresholds, protection, decisions."""
 
 from __future__ import annotations
 
-import os
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import click
 
-if TYPE_CHECKING:
-    from edge.client import Station
+from edge.commands.common import operator_option, station_at
+from edge.options import config_option
 
-config_option = click.option(
-    "--config", type=click.Path(path_type=Path), default="station.toml", envvar="OKNG_CONFIG", show_default=True,
-    show_envvar=True, help="The station file.",
-)  # fmt: skip
-operator_option = click.option(
-    "--operator", default=lambda: os.environ.get("USER", "operator"), help="Who says so, for the record."
-)
 reason_option = click.option("--reason", default="", help="Why, for the record.")
+
+
+@click.command()
+@config_option
+def start(config: Path) -> None:
+    """Let the station inspect."""
+    with station_at(config) as station:
+        station.start()
+
+
+@click.command()
+@config_option
+def stop(config: Path) -> None:
+    """Have the station inspect no more, until `okng start`. The daemon stays; SIGTERM ends it."""
+    with station_at(config) as station:
+        station.stop()
+
+
+@click.command()
+@click.argument("part", default="")
+@config_option
+def trigger(part: str, config: Path) -> None:
+    """Inspect the part in front of the camera once, and print the id of the inspection.
+
+    \b
+    Example: okng trigger A-1024
+    """
+    with station_at(config) as station:
+        click.echo(station.trigger(part))
 
 
 @click.command()
@@ -32,7 +52,7 @@ def pause(operator: str, reason: str, config: Path) -> None:
     \b
     Example: okng pause --reason 'lamp is changed'
     """
-    with _station(config) as station:
+    with station_at(config) as station:
         station.pause(operator, reason)
 
 
@@ -45,7 +65,7 @@ def resume(operator: str, config: Path) -> None:
     \b
     Example: okng resume
     """
-    with _station(config) as station:
+    with station_at(config) as station:
         station.resume(operator)
 
 
@@ -71,7 +91,7 @@ def threshold(ok_below: float, ng_from: float, operator: str, reason: str, confi
         wanted = Thresholds(ok_below, ng_from)
     except ValueError as error:
         raise UsageError(str(error)) from None
-    with _station(config) as station:
+    with station_at(config) as station:
         found = station.threshold(wanted, operator, reason)
     click.echo(f"{found.recipe}: OK below {found.thresholds.ok_below:g}, NG from {found.thresholds.ng_from:g}")
 
@@ -87,9 +107,30 @@ def protect(inspection: str, off: bool, operator: str, config: Path) -> None:
     \b
     Example: okng protect 3f9a12c4-17
     """
-    with _station(config) as station:
+    with station_at(config) as station:
         found = station.protect(inspection, operator, on=not off)
     click.echo(f"{inspection}: {'protected' if found.protected else 'no longer protected'}")
+
+
+def _decision_command(name: str, summary: str) -> click.Command:
+    @click.command(name, help=f"{summary}\n\n\b\nExample: okng {name} 3f9a12c4-17 --reason 'only dust'")
+    @click.argument("inspection", metavar="ID")
+    @operator_option
+    @click.option("--code", default="", help="Why, by one of the station's reasons (`okng status`).")
+    @click.option("--reason", default="", help="Why, in words.")
+    @config_option
+    def decide(inspection: str, operator: str, code: str, reason: str, config: Path) -> None:
+        from edge.contract.types import Decision
+
+        with station_at(config) as station:
+            station.decide(inspection, Decision(name), operator, reason, code=code)
+        click.echo(f"{inspection}: {name}ed by {operator}")
+
+    return decide
+
+
+accept = _decision_command("accept", "An operator accepts the part of inspection ID; the journal keeps it.")
+reject = _decision_command("reject", "An operator rejects the part of inspection ID; the journal keeps it.")
 
 
 @click.command()
@@ -104,7 +145,7 @@ def undo(inspection: str, operator: str, config: Path) -> None:
     """
     from edge.errors import UsageError
 
-    with _station(config) as station:
+    with station_at(config) as station:
         standing = [each for each in station.decisions(inspection).decisions if not each.withdrawn_by]
         if not standing:
             raise UsageError(f"{inspection}: there is no decision to take back")
@@ -121,7 +162,7 @@ def decisions(inspection: str | None, config: Path) -> None:
     \b
     Example: okng decisions 3f9a12c4-17
     """
-    with _station(config) as station:
+    with station_at(config) as station:
         if inspection:
             for each in station.decisions(inspection).decisions:
                 why = ", ".join(filter(None, (each.code, each.reason)))
@@ -145,11 +186,4 @@ def _when(time_ns: int) -> str:
     return datetime.fromtimestamp(time_ns / 1e9).astimezone().isoformat(timespec="seconds")
 
 
-def _station(config: Path) -> Station:
-    from edge.client.configured import station_of
-    from edge.daemon.config import read_config
-
-    return station_of(read_config(config))
-
-
-COMMANDS = (pause, resume, threshold, protect, undo, decisions)
+COMMANDS = (start, stop, trigger, pause, resume, threshold, protect, accept, reject, undo, decisions)

@@ -9,7 +9,6 @@ from pathlib import Path
 import click
 
 from edge.commands.journal import (
-    config_option,
     folder_option,
     journal_folder,
     open_reader,
@@ -17,6 +16,7 @@ from edge.commands.journal import (
     span,
     until_option,
 )
+from edge.options import config_option
 
 
 @click.group()

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from edge.errors import UsageError
+from edge.options import config_option
 from edge.station.people_command import people_option
 
 if TYPE_CHECKING:
@@ -17,10 +18,7 @@ if TYPE_CHECKING:
 
 
 @click.command()
-@click.option(
-    "--config", type=click.Path(path_type=Path), default="station.toml", envvar="OKNG_CONFIG", show_default=True,
-    show_envvar=True, help="The station file.",
-)  # fmt: skip
+@config_option
 @click.option("--host", default="127.0.0.1", show_default=True,
               help="Where to listen. Beyond this machine it takes PINs and a certificate.")  # fmt: skip
 @click.option("--port", default=8080, show_default=True, type=click.IntRange(0, 65_535), help="0 takes a free one.")

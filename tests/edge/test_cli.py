@@ -13,9 +13,10 @@ import msgspec
 import pytest
 
 from edge import __version__
-from edge.cli import NEEDS_TRAINING_EXTRA, _shown
+from edge.cli import NEEDS_TRAINING_EXTRA
 from edge.cli import okng as program
 from edge.client import Station
+from edge.commands.watch import shown
 from edge.contract.types import Signal, Verdict
 from edge.errors import BundleError, CameraError, ConfigError, JournalError, OkngError
 from edge.wire.messages import ResultHeader, ResultMessage
@@ -194,5 +195,5 @@ def test_watch_shows_the_kind_where_there_is_one(kind) -> None:
         frame_name="", triggered_ns=4, verdict=Verdict.NG, score=0.9, signal=Signal.REJECT, reason="", timings_ms={},
         map=None, thresholds=None, image=None, kind=kind,
     )  # fmt: skip
-    shown = click.unstyle(_shown(ResultMessage(header, None)))
-    assert shown == f"NG      0.900  {'dent  ' if kind else ''}3f9a01c2-1  A-7"
+    line = click.unstyle(shown(ResultMessage(header, None)))
+    assert line == f"NG      0.900  {'dent  ' if kind else ''}3f9a01c2-1  A-7"
