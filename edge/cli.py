@@ -7,6 +7,7 @@ import faulthandler
 import io
 import logging
 import os
+import select
 import signal
 import sys
 from importlib.metadata import entry_points
@@ -52,6 +53,8 @@ class Program(click.Group):
         try:
             return super().invoke(context)
         except BrokenPipeError:
+            if not _unread():  # another pipe broke
+                raise
             _drop_output()
             context.exit(0)
 
@@ -162,6 +165,14 @@ def main() -> NoReturn:
         click.echo("okng: interrupted", err=True)
         status = 130
     sys.exit(status)
+
+
+def _unread() -> bool:
+    """Whether whoever read standard output has stopped."""
+    poll = select.poll()
+    with contextlib.suppress(io.UnsupportedOperation):  # a stand-in for it has no descriptor
+        poll.register(sys.stdout, 0)
+    return any(event & (select.POLLERR | select.POLLHUP) for _, event in poll.poll(0))
 
 
 def _drop_output() -> None:

@@ -110,6 +110,17 @@ def test_an_error_of_ours_is_one_line_and_a_status(okng, monkeypatch, error, sta
     assert (done.status, done.out, done.err) == (status, "", "okng: it is so\n")
 
 
+def test_a_broken_pipe_that_is_not_the_output_is_no_quiet_end(okng, monkeypatch) -> None:
+    """A daemon whose PLC hangs up must not end with 0 and without a word."""
+
+    def fail(_path) -> None:
+        raise BrokenPipeError
+
+    monkeypatch.setattr("edge.daemon.config.read_config", fail)
+    with pytest.raises(BrokenPipeError):
+        okng("run")
+
+
 @pytest.mark.parametrize("name", ["run", "status", "start", "stop", "trigger", "watch"])
 def test_a_station_file_that_is_absent_is_named(okng, name, tmp_path) -> None:
     done = okng(name, "--config", tmp_path / "absent.toml")
