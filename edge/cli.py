@@ -92,7 +92,6 @@ def run(config: Path, verbose: bool) -> None:
     Example: okng run --config station.toml
     """
     signal.signal(signal.SIGTERM, signal.SIG_DFL)  # nothing is begun that must be taken back
-    faulthandler.enable()  # what crashes in a library's own code leaves a trace in the log
     from edge.daemon.config import read_config
     from edge.daemon.systemd import log_handler
 
@@ -149,6 +148,8 @@ def verify(bundle: Path, trusted: tuple[str, ...], runs: int, as_json: bool) -> 
 def main() -> NoReturn:
     """Runs `okng`; every error of ours is one line on standard error."""
     interrupts.listen()
+    if not faulthandler.is_enabled():
+        faulthandler.enable(2)  # what crashes in a library's own code leaves a trace in the log
     try:
         okng.main(standalone_mode=False)
         status = 0

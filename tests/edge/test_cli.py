@@ -110,6 +110,20 @@ def test_an_error_of_ours_is_one_line_and_a_status(okng, monkeypatch, error, sta
     assert (done.status, done.out, done.err) == (status, "", "okng: it is so\n")
 
 
+def test_a_crash_in_a_librarys_own_code_leaves_a_trace() -> None:
+    code = """
+import os, signal, sys
+import click
+from edge import cli
+cli.okng.add_command(click.Command("crash", callback=lambda: os.kill(os.getpid(), signal.SIGSEGV)))
+sys.argv = ["okng", "crash"]
+cli.main()
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
+    assert done.returncode == -signal.SIGSEGV
+    assert done.stderr.startswith("Fatal Python error: Segmentation fault")
+
+
 def test_a_broken_pipe_that_is_not_the_output_is_no_quiet_end(okng, monkeypatch) -> None:
     """A daemon whose PLC hangs up must not end with 0 and without a word."""
 
