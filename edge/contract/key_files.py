@@ -37,6 +37,16 @@ def read_private(path: Path) -> bytes:
         raise UsageError(f"{path}: cannot be read: {error.strerror}") from None
 
 
+def names_in(folder: Path, *suffixes: str) -> list[str]:
+    """Names of keys with files of these suffixes; none where there is no folder. Raises UsageError."""
+    try:
+        return sorted({path.stem for path in folder.iterdir() if path.suffix in suffixes})
+    except FileNotFoundError:
+        return []
+    except OSError as error:
+        raise UsageError(f"{folder}: cannot be read: {error.strerror}") from None
+
+
 def make_folder(folder: Path) -> None:
     """Makes a folder of keys, its owner's alone, where there is none. Raises UsageError."""
     try:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from edge.contract.key_files import check_name, make_folder, openness, read_private, write_new
+from edge.contract.key_files import check_name, make_folder, names_in, openness, read_private, write_new
 from edge.contract.signature import PublicKey, Signature, encode_public_key, read_public_key
 from edge.errors import UsageError
 
@@ -97,13 +97,7 @@ def read_signing_key(path: Path, passphrase: Passphrase) -> SigningKey:
 
 def list_keys(folder: Path) -> list[KeyEntry]:
     """What is in `folder`, by name; a damaged one has its problem. Raises UsageError when it cannot be read."""
-    try:
-        found = sorted({path.stem for path in folder.iterdir() if path.suffix in {PRIVATE, PUBLIC}})
-    except FileNotFoundError:
-        return []
-    except OSError as error:
-        raise UsageError(f"{folder}: cannot be read: {error.strerror}") from None
-    return [_entry(folder, name) for name in found]
+    return [_entry(folder, name) for name in names_in(folder, PRIVATE, PUBLIC)]
 
 
 def _entry(folder: Path, name: str) -> KeyEntry:

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import zmq
 
-from edge.contract.key_files import check_name, make_folder, openness, read_private, write_new
+from edge.contract.key_files import check_name, make_folder, names_in, openness, read_private, write_new
 from edge.errors import UsageError
 
 SECRET, PUBLIC = ".wire-secret", ".wire-public"
@@ -104,13 +104,7 @@ class WireKeyEntry:
 
 def list_wire_keys(folder: Path) -> list[WireKeyEntry]:
     """The keys of the wire in `folder`, by name. Raises UsageError when it cannot be read."""
-    try:
-        found = sorted({path.stem for path in folder.iterdir() if path.suffix in {SECRET, PUBLIC}})
-    except FileNotFoundError:
-        return []
-    except OSError as error:
-        raise UsageError(f"{folder}: cannot be read: {error.strerror}") from None
-    return [_entry(folder, name) for name in found]
+    return [_entry(folder, name) for name in names_in(folder, SECRET, PUBLIC)]
 
 
 def _entry(folder: Path, name: str) -> WireKeyEntry:
