@@ -20,8 +20,8 @@ from trainer.describe import Area, Description, Kind, NearDuplicates, describe, 
 from trainer.split import split_samples
 from trainer.survey import survey
 
-TILE = Path(os.environ.get("OKNG_TILE_SET", "magnetic_tile"))
-"""The real set, where it was fetched."""
+TILES = Path(__file__).parents[3] / "shared" / "data" / "magnetic_tile"
+"""The real set, where it lies beside the project."""
 
 
 def darker(path: Path, copy: Path) -> Path:
@@ -354,11 +354,11 @@ def test_shares_are_shown_with_two_digits(share, shown):
 
 
 @pytest.mark.slow
-@pytest.mark.skipif(not TILE.is_dir(), reason="the magnetic tile set is not on this machine")
+@pytest.mark.skipif(not TILES.is_dir(), reason="needs the magnetic tile set beside the project")
 def test_real_tiles_known_to_differ_are_not_taken_for_one():
     """Its groups are known; eyes found seven pairs of groups that show the same tiles nevertheless."""
     one_tile = [{"6", "7", "8"}, {"31", "36"}, {"3", "9"}, {"146", "148"}, {"115", "117"}]
-    found = survey(TILE)
+    found = survey(TILES)
     crossing = {frozenset((a.group, b.group)) for a, b in found.near if a.group != b.group}
     assert all(any(pair <= same for same in one_tile) for pair in crossing), crossing
     assert len(found.near) > 1500
