@@ -17,7 +17,7 @@ from edge.daemon.standing import Standing
 from edge.station.words import languages
 from edge.wire.messages import EventMessage, Topic
 from edge.wire.requests import Status, Trigger
-from tests.edge.test_daemon import BRIGHTER, BY_COMMAND, WAIT_S, Running, station_file
+from tests.edge.running import BRIGHTER, BY_COMMAND, WAIT_S, Running, station_file
 
 SAID = 200
 """Messages among which there is one that is waited for."""

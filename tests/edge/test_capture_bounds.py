@@ -16,8 +16,8 @@ from edge.client import CommandRefused
 from edge.contract.bundle import read_bundle
 from edge.journal.reader import JournalReader
 from edge.wire.requests import Start, Status, Stop, Trigger
+from tests.edge.running import WAIT_S, Running, station_file
 from tests.edge.test_changeover import recipes
-from tests.edge.test_daemon import WAIT_S, Running, station_file
 
 BOUND = 6_000_000
 SIDE = 160
@@ -84,6 +84,7 @@ def test_at_its_bound_it_goes_on_and_a_capture_can_be_taken_meanwhile(tmp_path, 
     journal = tmp_path / "d" / "journal"
     with Running(config) as daemon:
         ask(daemon, 40)
+        within_bound(journal)  # the first have lost their frames before the capture is taken
         command = [sys.executable, "-m", "edge.cli", "journal", "export", tmp_path / "now", "--as", "capture"]
         with subprocess.Popen([*command, "--journal", journal], stderr=subprocess.PIPE, text=True) as export:
             ask(daemon, 60)

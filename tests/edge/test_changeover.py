@@ -22,7 +22,7 @@ from edge.journal.reader import JournalReader
 from edge.wire.answers import ReplayAnswer, read_answer
 from edge.wire.messages import Topic
 from edge.wire.requests import Changeover, Interlock, Load, Replay, Start, Status, Trigger
-from tests.edge.test_daemon import BY_COMMAND, ON_START, WAIT_S, Running, refused, station_file
+from tests.edge.running import BY_COMMAND, ON_START, WAIT_S, Running, refused, station_file
 from tests.edge.test_load import another
 from tests.edge.variants import write_variant
 

@@ -12,7 +12,7 @@ from edge.contract.types import Signal, State, Verdict
 from edge.line.modbus_image import Changed
 from edge.wire.requests import Interlock, Status
 from tests.edge.line.contract import wait_until
-from tests.edge.test_daemon import Running, station_file
+from tests.edge.running import Running, station_file
 from tests.edge.test_daemon_line import port  # noqa: F401
 
 pytest.importorskip("pymodbus", reason="pip install 'okng[modbus]'")

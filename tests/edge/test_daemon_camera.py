@@ -10,7 +10,7 @@ from edge.client import Station
 from edge.contract.types import Signal, Verdict
 from edge.wire.messages import StateMessage, Topic
 from edge.wire.requests import Trigger
-from tests.edge.test_daemon import BY_COMMAND, WAIT_S, Running, station_file
+from tests.edge.running import BY_COMMAND, WAIT_S, Running, station_file
 
 pytestmark = pytest.mark.slow
 

@@ -9,7 +9,7 @@ import pytest
 from edge.client import Station
 from edge.contract.types import Signal, Verdict
 from edge.wire.requests import Load, Start, Status, Trigger
-from tests.edge.test_daemon import BY_COMMAND, GATE, ON_START, WAIT_S, Running, station_file
+from tests.edge.running import BY_COMMAND, GATE, ON_START, WAIT_S, Running, station_file
 from tests.edge.test_load import another
 from tests.edge.test_rollback import digest, events
 

@@ -10,7 +10,7 @@ import pytest
 from edge.contract.types import Signal, Verdict
 from edge.wire.requests import Status, Stop
 from tests.edge.line.contract import wait_until
-from tests.edge.test_daemon import Running, station_file
+from tests.edge.running import Running, station_file
 
 READY, ERROR, HEARTBEAT = 3, 4, 5
 

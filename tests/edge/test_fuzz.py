@@ -42,7 +42,7 @@ from edge.wire.requests import (
     encode_request,
 )
 from edge.wire.sockets import connect
-from tests.edge.test_daemon import ON_START, WAIT_S, Running, station_file
+from tests.edge.running import ON_START, WAIT_S, Running, station_file
 
 SEEDS = [
     encode_request("r1", command)

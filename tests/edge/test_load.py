@@ -19,7 +19,7 @@ from edge.contract.keys import make_key, read_signing_key
 from edge.contract.types import Verdict
 from edge.wire.requests import Load, Start, Status, Trigger
 from tests.edge.kinds import KINDS
-from tests.edge.test_daemon import BY_COMMAND, ON_START, WAIT_S, Running, refused, station_file
+from tests.edge.running import BY_COMMAND, ON_START, WAIT_S, Running, refused, station_file
 
 
 def another(bundle: Path, folder: Path, seal) -> Path:

@@ -28,7 +28,7 @@ from edge.errors import BundleError
 from edge.inference.verify import Proof, verify_in_child
 from edge.wire.requests import Load, Status, Trigger
 from tests.edge.mutants import KINDS, mutants
-from tests.edge.test_daemon import BY_COMMAND, Running, station_file
+from tests.edge.running import BY_COMMAND, Running, station_file
 
 FEW, MANY = len(KINDS) * 4, 10_000
 FORKED = int(os.environ.get("OKNG_MUTANTS", "2000"))

@@ -16,7 +16,7 @@ from edge.contract.types import Decision, Signal, State, Verdict
 from edge.journal.reader import JournalReader
 from edge.wire.messages import DecisionMessage, EventMessage, MapMessage, OverlayMessage, Topic
 from edge.wire.requests import Decide
-from tests.edge.test_daemon import BY_COMMAND, WAIT_S, Running, station_file
+from tests.edge.running import BY_COMMAND, WAIT_S, Running, station_file
 
 UNSURE = "thresholds = {ok_below = 0.0, ng_from = 1.0}\n"
 """All that can be judged is REVIEW."""

@@ -15,7 +15,7 @@ from edge.client import AsyncStation, CommandRefused
 from edge.contract.cam import Thresholds
 from edge.contract.types import Decision, Verdict
 from edge.wire.queries import FetchImage, Find, History, TakeSurvey
-from tests.edge.test_daemon import BY_COMMAND, WAIT_S, Running, station_file
+from tests.edge.running import BY_COMMAND, WAIT_S, Running, station_file
 
 PARTS = 12
 

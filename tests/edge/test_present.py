@@ -14,7 +14,7 @@ from edge.contract.types import Frame
 from edge.errors import CameraError
 from edge.inspection.part import PartFrames
 from edge.inspection.triggers import Triggers
-from tests.edge.test_daemon import BY_COMMAND, Running, station_file
+from tests.edge.running import BY_COMMAND, Running, station_file
 
 
 class Next(Camera):

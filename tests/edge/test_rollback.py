@@ -23,7 +23,7 @@ from edge.errors import WireError
 from edge.journal.reader import JournalReader
 from edge.wire.messages import Topic
 from edge.wire.requests import Load, Rollback, Start, Status
-from tests.edge.test_daemon import BY_COMMAND, ON_START, WAIT_S, Running, station_file
+from tests.edge.running import BY_COMMAND, ON_START, WAIT_S, Running, station_file
 from tests.edge.test_load import another
 from tests.edge.variants import write_variant
 

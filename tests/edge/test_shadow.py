@@ -28,8 +28,8 @@ from edge.journal.journal import Journal
 from edge.journal.reader import JournalReader
 from edge.journal.rows import DROPPED, Entry, Shadowed
 from edge.wire.requests import Changeover, Start, Status, Trigger
+from tests.edge.running import BY_COMMAND, GATE, ON_START, Running, station_file
 from tests.edge.test_changeover import SCENARIOS, recipes
-from tests.edge.test_daemon import BY_COMMAND, GATE, ON_START, Running, station_file
 from tests.edge.test_rollback import digest
 from tests.edge.variants import write_variant
 

@@ -24,8 +24,8 @@ from edge.journal.reader import JournalReader
 from edge.journal.retention import Bounds
 from edge.journal.rows import Entry
 from edge.wire.requests import Start, Status, Trigger
+from tests.edge.running import Running, station_file
 from tests.edge.test_changeover import SCENARIOS, recipes
-from tests.edge.test_daemon import Running, station_file
 
 FRAMES = SCENARIOS / "two-of-three" / "frames"
 NOT_TAKEN = ("before", "too-many")

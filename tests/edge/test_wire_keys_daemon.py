@@ -12,7 +12,7 @@ from edge.client import ClientKeys, CommandRefused, Station, Topic
 from edge.daemon.config import read_config
 from edge.errors import WireError
 from edge.wire.requests import Status
-from tests.edge.test_daemon import BY_COMMAND, PROGRAM, WAIT_S, station_file
+from tests.edge.running import BY_COMMAND, PROGRAM, WAIT_S, station_file
 
 
 @pytest.fixture

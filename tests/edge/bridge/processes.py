@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 from typing import Self
 
-from tests.edge.test_daemon import WAIT_S
+from tests.edge.running import WAIT_S
 
 
 class Bridge:

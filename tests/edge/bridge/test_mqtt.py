@@ -24,7 +24,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, PrivateFormat
 from edge.bridge.mqtt import WINDOW, read_broker
 from edge.errors import UsageError
 from tests.edge.bridge.processes import Bridge
-from tests.edge.test_daemon import BY_COMMAND, WAIT_S, Running, station_file
+from tests.edge.running import BY_COMMAND, WAIT_S, Running, station_file
 
 paho = pytest.importorskip("paho.mqtt.client", reason="needs the extra bridges")
 MOSQUITTO = shutil.which("mosquitto", path=f"{os.environ['PATH']}:/usr/sbin")

@@ -17,7 +17,7 @@ from edge.bridge.prometheus import Metrics, PrometheusPeer
 from edge.contract.types import Verdict
 from tests.edge.bridge.messages import result, state
 from tests.edge.bridge.processes import Bridge
-from tests.edge.test_daemon import BY_COMMAND, Running, station_file
+from tests.edge.running import BY_COMMAND, Running, station_file
 
 pytest.importorskip("prometheus_client", reason="needs the extra bridges")
 DOCS = Path(__file__).parents[3] / "docs"

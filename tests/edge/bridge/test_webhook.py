@@ -17,7 +17,7 @@ from edge.bridge.webhook import WebhookPeer
 from edge.errors import UsageError
 from tests.edge.bridge.messages import result, state
 from tests.edge.bridge.processes import Bridge
-from tests.edge.test_daemon import BY_COMMAND, WAIT_S, Running, station_file
+from tests.edge.running import BY_COMMAND, WAIT_S, Running, station_file
 
 
 class Server(ThreadingHTTPServer):

@@ -19,7 +19,7 @@ from edge.contract.types import Decision, State
 from edge.errors import WireError
 from edge.wire.messages import ResultMessage
 from edge.wire.requests import COMMANDS, Replay
-from tests.edge.test_daemon import BY_COMMAND, WAIT_S, Running, station_file
+from tests.edge.running import BY_COMMAND, WAIT_S, Running, station_file
 
 
 @pytest.fixture(scope="module")

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from edge.daemon.config import read_config
-from tests.edge.test_daemon import BY_COMMAND, PROGRAM, WAIT_S, Running, station_file
+from tests.edge.running import BY_COMMAND, PROGRAM, WAIT_S, Running, station_file
 from tests.edge.test_wire_keys_daemon import client
 from tests.edge.test_wire_keys_daemon import config as keyed  # noqa: F401
 

@@ -19,8 +19,8 @@ from edge.journal.retention import Bounds
 from edge.journal.room import RESERVE_BYTES
 from edge.journal.rows import Entry
 from edge.wire.requests import Status
+from tests.edge.running import Running, station_file
 from tests.edge.test_capture_bounds import ask, assert_whole, recording
-from tests.edge.test_daemon import Running, station_file
 
 pytestmark = [
     pytest.mark.system,

@@ -14,7 +14,7 @@ import pytest
 
 from edge.station.people import Person, hashed, write_people
 from edge.wire.allowed import Role
-from tests.edge.test_daemon import WAIT_S
+from tests.edge.running import WAIT_S
 
 sync_api = pytest.importorskip("playwright.sync_api", reason="needs the dev extra")
 pytest.importorskip("nicegui", reason="needs the station extra")

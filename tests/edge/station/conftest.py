@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tests.edge.test_daemon import BY_COMMAND, station_file
+from tests.edge.running import BY_COMMAND, station_file
 
 
 @pytest.fixture

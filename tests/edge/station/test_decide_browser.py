@@ -7,8 +7,8 @@ from typing import Any
 
 from edge.contract.types import Decision, Signal
 from edge.journal.reader import JournalReader
+from tests.edge.running import BY_COMMAND, WAIT_S, Running, station_file
 from tests.edge.station.browsing import DESK, MARKS, PANEL, fits, picture, sign_in, sync_api
-from tests.edge.test_daemon import BY_COMMAND, WAIT_S, Running, station_file
 
 pytestmark = MARKS
 READY = "[data-event=ask][data-decision={}]:not(:disabled)"

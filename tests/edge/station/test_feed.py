@@ -16,8 +16,8 @@ from edge.station.live import Part
 from edge.station.regions import Regions
 from edge.station.review import Progress
 from edge.wire.messages import ResultMessage
+from tests.edge.running import BY_COMMAND, WAIT_S, Running, station_file
 from tests.edge.station.messages import image
-from tests.edge.test_daemon import BY_COMMAND, WAIT_S, Running, station_file
 
 
 @pytest.fixture(scope="module")

@@ -8,8 +8,8 @@ import signal
 import pytest
 
 from edge.station.people import write_people
+from tests.edge.running import Running
 from tests.edge.station.browsing import DESK, MARKS, PANEL, fits, picture, sign_in, sync_api
-from tests.edge.test_daemon import Running
 
 pytestmark = MARKS
 

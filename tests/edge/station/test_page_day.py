@@ -14,10 +14,10 @@ import numpy as np
 import pytest
 
 from edge.contract.types import Verdict
+from tests.edge.running import BY_COMMAND, WAIT_S, station_file
 from tests.edge.station.browsing import CHROMIUM, PANEL, Pages, sync_api
 from tests.edge.station.messages import image
 from tests.edge.station.twin import Twin
-from tests.edge.test_daemon import BY_COMMAND, WAIT_S, station_file
 
 pytestmark = [
     pytest.mark.browser,

@@ -6,8 +6,8 @@ import pytest
 
 from edge.contract.types import Decision, Verdict
 from edge.inspection.recipes import read_recipe
+from tests.edge.running import Running
 from tests.edge.station.browsing import DESK, MARKS, PANEL, fits, picture, sign_in, sync_api
-from tests.edge.test_daemon import Running
 
 pytestmark = MARKS
 PARTS = 30

@@ -17,7 +17,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 
 from edge.station.people import Person, write_people
 from edge.wire.allowed import Role
-from tests.edge.test_daemon import WAIT_S, station_file
+from tests.edge.running import WAIT_S, station_file
 
 pytest.importorskip("nicegui", reason="needs the station extra")
 

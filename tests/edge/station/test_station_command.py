@@ -8,7 +8,7 @@ import socket
 import pytest
 
 from edge.station import command
-from tests.edge.test_daemon import station_file
+from tests.edge.running import station_file
 
 
 @pytest.fixture
